@@ -6,3 +6,4 @@ pub mod log;
 pub mod metrics;
 pub mod person;
 pub mod store;
+pub mod update;

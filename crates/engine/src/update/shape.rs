@@ -79,13 +79,38 @@ struct Section<'a> {
     blocks: Vec<Block<'a>>,
     /// How many of them have their place.
     placed: usize,
+    /// Whether its next block waits for one of another section, or is waited for.
+    waiting: bool,
+}
+
+/// What came of looking at a section's next block.
+enum Step {
+    Placed,
+    Needs(u32),
+    AtEnd,
+}
+
+/// A client's entry before an update, to go back to.
+struct Mark {
+    client: u32,
+    segments: usize,
+    last: Option<Segment>,
+    types: usize,
 }
 
 /// How deeply the shared types of one update nest, as far as the update itself tells.
 pub(super) fn levels(bytes: &[u8]) -> Result<u32, Malformed> {
-    let mut shape = Shape { apart: true, ..Shape::default() };
+    let mut shape = Shape {
+        apart: true,
+        ..Shape::default()
+    };
     match shape.add(bytes) {
-        Ok(_) => Ok(shape.branches.iter().map(|branch| branch.depth).max().unwrap_or(0)),
+        Ok(_) => Ok(shape
+            .branches
+            .iter()
+            .map(|branch| branch.depth)
+            .max()
+            .unwrap_or(0)),
         Err(Misfit::Malformed(error)) => Err(error),
         Err(Misfit::TooDeep) => Err(Malformed::TooDeep),
         Err(Misfit::Missing | Misfit::Clock) => Err(Malformed::Order),
@@ -102,15 +127,25 @@ impl Shape {
         let mut sections: Vec<Section<'_>> = Vec::new();
         let update = read_with(bytes, |block| match sections.last_mut() {
             Some(section) if section.client == block.id.client => section.blocks.push(block),
-            _ => sections.push(Section { client: block.id.client, blocks: vec![block], placed: 0 }),
+            _ => sections.push(Section {
+                client: block.id.client,
+                blocks: vec![block],
+                placed: 0,
+                waiting: false,
+            }),
         })?;
         sections.reverse(); // By rising client id.
         self.check_clocks(&update)?;
-        let before = self.mark(&update);
+        let branches = self.branches.len();
+        let marks: Vec<Mark> = update
+            .brings
+            .iter()
+            .map(|run| self.mark(run.client))
+            .collect();
         match self.place_all(&mut sections) {
             Ok(()) => Ok(update),
             Err(error) => {
-                self.restore(before);
+                self.restore(branches, &marks);
                 Err(error)
             }
         }
@@ -125,52 +160,291 @@ impl Shape {
     fn check_clocks(&mut self, update: &Update) -> Result<(), Misfit> {
         for run in &update.brings {
             if self.apart {
-                let before = Segment { end: run.clocks.start, place: Place::Elsewhere, deleted: false };
-                self.clients.entry(run.client).or_default().segments.push(before);
+                let before = Segment {
+                    end: run.clocks.start,
+                    place: Place::Elsewhere,
+                    deleted: false,
+                };
+                self.clients
+                    .entry(run.client)
+                    .or_default()
+                    .segments
+                    .push(before);
             } else if self.end(run.client) != run.clocks.start {
                 return Err(Misfit::Clock);
             }
         }
-        let missing = !self.apart && update.needs.iter().any(|need| need.end > self.end(need.client));
-        if missing { Err(Misfit::Missing) } else { Ok(()) }
+        let missing = !self.apart
+            && update
+                .needs
+                .iter()
+                .any(|need| need.end > self.end(need.client));
+        if missing {
+            Err(Misfit::Missing)
+        } else {
+            Ok(())
+        }
     }
 
-    /// Gives each block its place. A block may depend on one of a later section: then that section
-    /// goes first, up to there. `waiting` takes the place of recursion.
+    fn mark(&self, client: u32) -> Mark {
+        let known = self.clients.get(&client);
+        Mark {
+            client,
+            segments: known.map_or(0, |known| known.segments.len()),
+            last: known.and_then(|known| known.segments.last().copied()),
+            types: known.map_or(0, |known| known.types.len()),
+        }
+    }
+
+    fn restore(&mut self, branches: usize, marks: &[Mark]) {
+        self.branches.truncate(branches);
+        self.roots.retain(|_, &mut root| (root as usize) < branches);
+        for mark in marks {
+            let Some(last) = mark.last else {
+                self.clients.remove(&mark.client);
+                continue;
+            };
+            if let Some(client) = self.clients.get_mut(&mark.client) {
+                client.segments.truncate(mark.segments - 1);
+                client.segments.push(last);
+                client.types.truncate(mark.types);
+            }
+        }
+    }
+
+    /// Gives each block its place. A block may depend on one of another section, which then goes
+    /// first, up to there; `stack` holds the sections that wait so, in the place of recursion.
     fn place_all(&mut self, sections: &mut [Section<'_>]) -> Result<(), Misfit> {
+        let mut stack = Vec::new();
         for first in 0..sections.len() {
-            let mut waiting = vec![first];
-            let mut on_stack = None;
-            while let Some(&at) = waiting.last() {
-                let section = &sections[at];
-                let Some(block) = section.blocks.get(section.placed) else {
-                    waiting.pop();
-                    continue;
-                };
-                match self.unplaced_dependency(block) {
-                    Some(client) => {
+            stack.push(first);
+            while let Some(&at) = stack.last() {
+                match self.step(&mut sections[at])? {
+                    Step::Placed if stack.len() == 1 => {}
+                    Step::Placed | Step::AtEnd => {
+                        sections[at].waiting = false;
+                        stack.pop();
+                    }
+                    Step::Needs(client) => {
+                        sections[at].waiting = true;
                         let next = sections.binary_search_by_key(&client, |section| section.client);
                         let next = next.map_err(|_| Misfit::Missing)?;
-                        let on_stack = on_stack.get_or_insert_with(|| vec![false; sections.len()]);
-                        on_stack[at] = true;
-                        if on_stack[next] {
+                        let section = &sections[next];
+                        if section.waiting || section.placed == section.blocks.len() {
                             return Err(Misfit::Missing);
                         }
-                        waiting.push(next);
-                    }
-                    None => {
-                        self.place(block)?;
-                        sections[at].placed += 1;
-                        if waiting.len() > 1 {
-                            waiting.pop();
-                            if let (Some(on_stack), Some(&below)) = (&mut on_stack, waiting.last()) {
-                                on_stack[below] = false;
-                            }
-                        }
+                        stack.push(next);
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Places the next block of a section, if what it depends on is there.
+    fn step(&mut self, section: &mut Section<'_>) -> Result<Step, Misfit> {
+        let Some(block) = section.blocks.get(section.placed) else {
+            return Ok(Step::AtEnd);
+        };
+        if let Some(client) = self.absent_dependency(block) {
+            return Ok(Step::Needs(client));
+        }
+        let place = self.find_place(block)?;
+        self.put(block, place)?;
+        section.placed += 1;
+        Ok(Step::Placed)
+    }
+
+    /// The client of an item that `block` depends on and that is not placed yet. (Those of its own
+    /// client come before it: the reader saw to that.)
+    fn absent_dependency(&self, block: &Block<'_>) -> Option<u32> {
+        let (first, second) = match block.hangs {
+            Hangs::Nowhere | Hangs::Root { .. } => (None, None),
+            Hangs::In { item, .. } => (Some(item), None),
+            Hangs::Beside { left, right } => (left, right),
+        };
+        let absent = |id: &Id| match self.clients.get(&id.client) {
+            Some(client) => id.clock >= client.end(),
+            None => !self.apart,
+        };
+        let other = |id: &Id| id.client != block.id.client;
+        [first, second]
+            .into_iter()
+            .flatten()
+            .filter(other)
+            .find(absent)
+            .map(|id| id.client)
+    }
+
+    fn find_place(&mut self, block: &Block<'_>) -> Result<Place, Misfit> {
+        match block.hangs {
+            Hangs::Nowhere => Ok(Place::Gone),
+            Hangs::Root { name, keyed } => Ok(Place::On {
+                branch: self.root(name),
+                keyed,
+            }),
+            Hangs::In { item, keyed } => self.inside(item, keyed),
+            Hangs::Beside { left, right } => {
+                let left = left.map(|id| self.beside(id)).transpose()?;
+                let right = right.map(|id| self.beside(id)).transpose()?;
+                join(left, right)
+            }
+        }
+    }
+
+    /// The branch of a root. Those of our own documents have a kind.
+    fn root(&mut self, name: &str) -> u32 {
+        if let Some(&branch) = self.roots.get(name) {
+            return branch;
+        }
+        let kind = match name {
+            "content" => Kind::Fragment,
+            "text" => Kind::Text,
+            _ => Kind::Open,
+        };
+        let branch = self.add_branch(Branch { kind, depth: 0 });
+        self.roots.insert(name.into(), branch);
+        branch
+    }
+
+    fn add_branch(&mut self, branch: Branch) -> u32 {
+        let index = self.branches.len() as u32; // Fewer than there are bytes in all updates.
+        self.branches.push(branch);
+        index
+    }
+
+    /// The place inside the shared type that `item` brought: nowhere if it was collected.
+    fn inside(&self, item: Id, keyed: bool) -> Result<Place, Misfit> {
+        if let Some(branch) = self
+            .clients
+            .get(&item.client)
+            .and_then(|client| client.branch(item.clock))
+        {
+            return Ok(Place::On { branch, keyed });
+        }
+        match self.segment(item)? {
+            Segment {
+                place: Place::Elsewhere,
+                ..
+            } => Ok(Place::Elsewhere),
+            Segment { deleted: true, .. } => Ok(Place::Gone),
+            _ => Err(Misfit::Place),
+        }
+    }
+
+    fn beside(&self, neighbour: Id) -> Result<Place, Misfit> {
+        Ok(self.segment(neighbour)?.place)
+    }
+
+    fn segment(&self, id: Id) -> Result<Segment, Misfit> {
+        match self
+            .clients
+            .get(&id.client)
+            .and_then(|client| client.segment(id.clock))
+        {
+            Some(segment) => Ok(segment),
+            None if self.apart => Ok(Segment {
+                end: 0,
+                place: Place::Elsewhere,
+                deleted: false,
+            }),
+            None => Err(Misfit::Missing),
+        }
+    }
+
+    /// Records a block at its place.
+    fn put(&mut self, block: &Block<'_>, place: Place) -> Result<(), Misfit> {
+        let depth = match place {
+            Place::Gone => None,
+            Place::Elsewhere => Some(0),
+            Place::On { branch, keyed } => {
+                let Branch { kind, depth } = self.branches[branch as usize];
+                if !holds(kind, keyed, block.content) {
+                    return Err(Misfit::Content);
+                }
+                Some(depth)
+            }
+        };
+        let deleted = depth.is_none() || block.content == Content::Deleted;
+        let branch = match (block.content, depth) {
+            (Content::Type(_), Some(MAX_DEPTH..)) => return Err(Misfit::TooDeep),
+            (Content::Type(kind), Some(depth)) => Some(self.add_branch(Branch {
+                kind,
+                depth: depth + 1,
+            })),
+            _ => None,
+        };
+        let client = self.clients.entry(block.id.client).or_default();
+        let end = block.id.clock + block.len;
+        match client.segments.last_mut() {
+            Some(last) if last.place == place && last.deleted == deleted => last.end = end,
+            _ => client.segments.push(Segment {
+                end,
+                place,
+                deleted,
+            }),
+        }
+        client
+            .types
+            .extend(branch.map(|branch| (block.id.clock, branch)));
+        Ok(())
+    }
+}
+
+impl Client {
+    fn end(&self) -> u32 {
+        self.segments.last().map_or(0, |last| last.end)
+    }
+
+    fn segment(&self, clock: u32) -> Option<Segment> {
+        let at = self
+            .segments
+            .partition_point(|segment| segment.end <= clock);
+        self.segments.get(at).copied()
+    }
+
+    fn branch(&self, clock: u32) -> Option<u32> {
+        let at = self
+            .types
+            .binary_search_by_key(&clock, |&(clock, _)| clock)
+            .ok()?;
+        Some(self.types[at].1)
+    }
+}
+
+/// The place of an item between two neighbours. They must be in one place: where they are not, yrs
+/// and Yjs choose differently. The values of a key have none to their right.
+fn join(left: Option<Place>, right: Option<Place>) -> Result<Place, Misfit> {
+    let place = match (left, right) {
+        (Some(Place::Elsewhere) | None, Some(other))
+        | (Some(other), Some(Place::Elsewhere) | None) => other,
+        (Some(left), Some(right)) if left == right => left,
+        _ => return Err(Misfit::Place),
+    };
+    match place {
+        Place::On { keyed: true, .. } if right.is_some() => Err(Misfit::Place),
+        _ => Ok(place),
+    }
+}
+
+/// Whether a type of this kind can hold such content, among its children or under a key. What no
+/// editor writes is refused: yrs leaves it out of the text, Yjs prints it or throws.
+fn holds(kind: Kind, keyed: bool, content: Content) -> bool {
+    match (content, kind) {
+        (Content::Deleted, _) | (_, Kind::Open) => true,
+        (_, Kind::Array | Kind::Fragment) if keyed => false,
+        (Content::Any | Content::Binary | Content::Type(_), _) if keyed => true,
+        (_, Kind::Map) => false,
+        _ if keyed => false,
+        (Content::Any | Content::Binary | Content::Type(_), Kind::Array) => true,
+        (
+            Content::Text | Content::Embed | Content::Format | Content::Type(_),
+            Kind::Text | Kind::XmlText,
+        ) => true,
+        (
+            Content::Type(Kind::Element | Kind::Fragment | Kind::XmlText),
+            Kind::Element | Kind::Fragment,
+        ) => true,
+        _ => false,
     }
 }

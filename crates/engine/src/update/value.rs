@@ -34,7 +34,9 @@ pub(super) fn skip(cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
         while open.last().is_some_and(|inner| inner.left == 0) {
             open.pop();
         }
-        let Some(inner) = open.last_mut() else { return Ok(()) };
+        let Some(inner) = open.last_mut() else {
+            return Ok(());
+        };
         inner.left -= 1;
         if inner.object {
             cursor.key()?;
@@ -94,7 +96,11 @@ pub(super) fn check_json(text: &str) -> Result<(), Malformed> {
                 }
                 level += 1;
                 objects = objects << 1 | u64::from(byte == b'{');
-                if byte == b'{' { Next::KeyOrEnd } else { Next::ValueOrEnd }
+                if byte == b'{' {
+                    Next::KeyOrEnd
+                } else {
+                    Next::ValueOrEnd
+                }
             }
             (Next::ValueOrEnd, b']') | (Next::KeyOrEnd, b'}') => {
                 close(&mut level, &mut objects);
@@ -104,7 +110,13 @@ pub(super) fn check_json(text: &str) -> Result<(), Malformed> {
                 close(&mut level, &mut objects);
                 Next::CommaOrEnd
             }
-            (Next::CommaOrEnd, b',') => if objects & 1 == 1 { Next::Key } else { Next::Value },
+            (Next::CommaOrEnd, b',') => {
+                if objects & 1 == 1 {
+                    Next::Key
+                } else {
+                    Next::Value
+                }
+            }
             (Next::Value | Next::ValueOrEnd, _) => {
                 json.scalar(byte)?;
                 Next::CommaOrEnd
@@ -112,7 +124,11 @@ pub(super) fn check_json(text: &str) -> Result<(), Malformed> {
             _ => return Err(Malformed::Json),
         };
         if level == 0 {
-            return if json.only_space_left() { Ok(()) } else { Err(Malformed::Json) };
+            return if json.only_space_left() {
+                Ok(())
+            } else {
+                Err(Malformed::Json)
+            };
         }
     }
 }
@@ -210,7 +226,9 @@ impl Json<'_> {
     fn hex4(&mut self) -> Result<u32, Malformed> {
         let mut unit = 0;
         for _ in 0..4 {
-            let digit = char::from(self.byte()?).to_digit(16).ok_or(Malformed::Json)?;
+            let digit = char::from(self.byte()?)
+                .to_digit(16)
+                .ok_or(Malformed::Json)?;
             unit = unit << 4 | digit;
         }
         Ok(unit)
