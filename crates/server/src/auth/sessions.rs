@@ -1,0 +1,298 @@
+//! Sessions: begun, recognised by cookie or bearer token, prolonged by use, and ended everywhere at once (A3).
+//! The store's row is what counts; a token only names it.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use axum::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use engine::{
+    person::{Person, PersonId, Session, SessionId},
+    refusal::Refusal,
+    rooms::Clock,
+    store::{Store, StoreError},
+};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::{
+    cookie::Jar,
+    token::{Claims, Signer},
+};
+
+/// A session lasts so long from its last use.
+const LASTS_MS: i64 = 30 * DAY_MS;
+/// Use is written down, and the cookie renewed, once a day.
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// How often open connections are compared with the store: half of what A3 allows.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// All that a server knows of sessions. It caches none: a read costs microseconds, and an ended one must not linger.
+pub(crate) struct Sessions {
+    store: Arc<dyn Store>,
+    signer: Signer,
+    jar: Jar,
+    clock: Clock,
+    /// Sessions with open connections: how many, and when they end by themselves.
+    held: Mutex<HashMap<SessionId, Hold>>,
+    /// A session ended here: do not wait for the next round.
+    ended: Notify,
+}
+
+#[derive(Clone, Copy)]
+struct Hold {
+    connections: usize,
+    expires_ms: i64,
+}
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone)]
+pub(crate) struct Signed {
+    /// Who.
+    pub(crate) person: Person,
+    /// Where.
+    pub(crate) session: Session,
+    /// When the token ends that proved it, in ms since 1970: before the session, once that was prolonged.
+    token_expires_ms: i64,
+}
+
+/// An open connection of a session: as long as this lives, [`Sessions::watch`] tells when the session ends.
+pub(crate) struct Held {
+    sessions: Arc<Sessions>,
+    session: SessionId,
+}
+
+impl Sessions {
+    pub(crate) fn new(store: Arc<dyn Store>, secret: &[u8], jar: Jar, clock: Clock) -> Self {
+        Self {
+            store,
+            signer: Signer::new(secret),
+            jar,
+            clock,
+            held: Mutex::default(),
+            ended: Notify::new(),
+        }
+    }
+
+    /// Begins a session of somebody who has proved who it is; returns its token.
+    ///
+    /// # Errors
+    /// `NotFound` if the person was disabled in the meantime.
+    pub(crate) async fn begin(&self, person: PersonId) -> Result<String, StoreError> {
+        let now = (self.clock)();
+        let session = Session {
+            id: SessionId::random(),
+            person,
+            created_ms: now,
+            expires_ms: now + LASTS_MS,
+        };
+        let token = self.token(&session);
+        self.store.create_session(session).await?;
+        Ok(token)
+    }
+
+    /// The `set-cookie` that hands a token to a browser.
+    pub(crate) fn cookie(&self, token: &str) -> Option<HeaderValue> {
+        self.jar.set(token, LASTS_MS / 1000)
+    }
+
+    /// The `set-cookie` that takes it back.
+    pub(crate) fn no_cookie(&self) -> Option<HeaderValue> {
+        self.jar.set("", 0)
+    }
+
+    /// A new cookie, once a day, for whoever came with an older one.
+    pub(crate) fn renewed_cookie(&self, signed: &Signed, headers: &HeaderMap) -> Option<HeaderValue> {
+        let is_old = signed.session.expires_ms - signed.token_expires_ms >= DAY_MS;
+        let came_by_cookie = bearer(headers).is_none();
+        (is_old && came_by_cookie).then(|| self.cookie(&self.token(&signed.session)))?
+    }
+
+    /// Whether a request comes with our cookie, good or bad (A1).
+    pub(crate) fn has_cookie(&self, headers: &HeaderMap) -> bool {
+        self.jar.token(headers).is_some()
+    }
+
+    /// Whether a request comes with a token that we signed. Its session may have ended: good for budgets only.
+    pub(crate) fn is_known(&self, headers: &HeaderMap) -> bool {
+        self.presented(headers)
+            .is_some_and(|token| self.signer.verify(token, (self.clock)()).is_some())
+    }
+
+    /// Who sends a request: by bearer token, or else by cookie.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, or why the store could not say.
+    pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Signed, Refusal> {
+        let token = self.presented(headers).ok_or(Refusal::Unauthenticated)?;
+        self.authenticate_token(token).await
+    }
+
+    /// Whose token this is.
+    ///
+    /// # Errors
+    /// As [`Sessions::authenticate`].
+    pub(crate) async fn authenticate_token(&self, token: &str) -> Result<Signed, Refusal> {
+        let now = (self.clock)();
+        let claims = self.signer.verify(token, now).ok_or(Refusal::Unauthenticated)?;
+        let (mut session, person) = self.read(claims.session).await?.ok_or(Refusal::Unauthenticated)?;
+        if self.is_to_be_prolonged(session.expires_ms) {
+            session.expires_ms = self.prolong(session.id).await?;
+        }
+        Ok(Signed {
+            person,
+            session,
+            token_expires_ms: claims.expires_s * 1000,
+        })
+    }
+
+    /// As [`Sessions::authenticate`], for a connection that stays open. `token` is what a program sent instead of a cookie,
+    /// which is ignored then (A2).
+    ///
+    /// # Errors
+    /// As [`Sessions::authenticate`].
+    pub(crate) async fn join(
+        self: &Arc<Self>,
+        token: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<(Signed, Held), Refusal> {
+        let token = token.or_else(|| self.presented(headers)).ok_or(Refusal::Unauthenticated)?;
+        let claims = self.signer.verify(token, (self.clock)()).ok_or(Refusal::Unauthenticated)?;
+        // Held before it is read: if it ends in between, one of the two notices.
+        let held = self.hold(claims.session, claims.expires_s * 1000);
+        let signed = self.authenticate_token(token).await?;
+        self.note(claims.session, signed.session.expires_ms);
+        Ok((signed, held))
+    }
+
+    /// Ends a session; its connections hear of it through [`Sessions::watch`].
+    ///
+    /// # Errors
+    /// `Unavailable` if it could not be written.
+    pub(crate) async fn end(&self, session: SessionId) -> Result<(), StoreError> {
+        self.store.end_session(session).await?;
+        self.ended.notify_one();
+        Ok(())
+    }
+
+    /// Tells which sessions with open connections ended, whoever ended them: this server, another, or the command line.
+    /// Runs until it is dropped.
+    pub(crate) async fn watch(&self, tell: impl Fn(&[SessionId])) {
+        let mut every = tokio::time::interval(WATCH_EVERY);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut seen = None;
+        loop {
+            tokio::select! {
+                _ = every.tick() => {}
+                () = self.ended.notified() => {}
+            }
+            let version = self.store.sessions_version().await.ok();
+            let all = version.is_some() && version != seen;
+            let (ended, is_complete) = self.compare(all).await;
+            if is_complete && version.is_some() {
+                seen = version;
+            }
+            if !ended.is_empty() {
+                tell(&ended);
+            }
+        }
+    }
+
+    /// Reads the sessions that are held: all of them, or those whose time has come. Tells which have ended, and whether the
+    /// store answered for each.
+    async fn compare(&self, all: bool) -> (Vec<SessionId>, bool) {
+        let now = (self.clock)();
+        let due = |hold: &Hold| all || hold.expires_ms <= now || self.is_to_be_prolonged(hold.expires_ms);
+        let held: Vec<_> = {
+            let held = self.held.lock();
+            held.iter().filter(|(_, hold)| due(hold)).map(|(id, _)| *id).collect()
+        };
+        let mut ended = Vec::new();
+        let mut is_complete = true;
+        for id in held {
+            match self.read(id).await {
+                Ok(None) => ended.push(id),
+                Ok(Some((session, _))) if self.is_to_be_prolonged(session.expires_ms) => {
+                    // An open connection is use.
+                    match self.prolong(id).await {
+                        Ok(expires_ms) => self.note(id, expires_ms),
+                        Err(_) => is_complete = false,
+                    }
+                }
+                Ok(Some((session, _))) => self.note(id, session.expires_ms),
+                Err(_) => is_complete = false,
+            }
+        }
+        (ended, is_complete)
+    }
+
+    /// The session and its person, unless it has ended.
+    async fn read(&self, id: SessionId) -> Result<Option<(Session, Person)>, Refusal> {
+        match self.store.session(id).await {
+            Ok((session, person)) => {
+                let is_over = session.expires_ms <= (self.clock)() || person.disabled;
+                Ok((!is_over).then_some((session, person)))
+            }
+            Err(StoreError::NotFound) => Ok(None),
+            Err(error) => Err(Refusal::from(&error)),
+        }
+    }
+
+    fn is_to_be_prolonged(&self, expires_ms: i64) -> bool {
+        expires_ms - (self.clock)() < LASTS_MS - DAY_MS
+    }
+
+    async fn prolong(&self, id: SessionId) -> Result<i64, Refusal> {
+        let expires_ms = (self.clock)() + LASTS_MS;
+        match self.store.extend_session(id, expires_ms).await {
+            Ok(()) => Ok(expires_ms),
+            Err(StoreError::NotFound) => Err(Refusal::Unauthenticated),
+            Err(error) => Err(Refusal::from(&error)),
+        }
+    }
+
+    fn token(&self, session: &Session) -> String {
+        self.signer.sign(Claims {
+            session: session.id,
+            expires_s: session.expires_ms / 1000,
+        })
+    }
+
+    fn presented<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        bearer(headers).or_else(|| self.jar.token(headers))
+    }
+
+    fn hold(self: &Arc<Self>, session: SessionId, expires_ms: i64) -> Held {
+        let mut held = self.held.lock();
+        let hold = held.entry(session).or_insert(Hold {
+            connections: 0,
+            expires_ms,
+        });
+        hold.connections += 1;
+        Held {
+            sessions: Arc::clone(self),
+            session,
+        }
+    }
+
+    fn note(&self, session: SessionId, expires_ms: i64) {
+        if let Some(hold) = self.held.lock().get_mut(&session) {
+            hold.expires_ms = expires_ms;
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut held = self.sessions.held.lock();
+        if let Some(hold) = held.get_mut(&self.session) {
+            hold.connections -= 1;
+            if hold.connections == 0 {
+                held.remove(&self.session);
+            }
+        }
+    }
+}
+
+/// What programs send instead of a cookie.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
