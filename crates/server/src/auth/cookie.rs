@@ -60,7 +60,10 @@ mod tests {
         assert_eq!(plain.token(&headers), None);
 
         let set = secure.set("t", 5).unwrap();
-        assert_eq!(set, "__Host-sesodocs=t; Max-Age=5; Path=/; HttpOnly; SameSite=Lax; Secure");
+        assert_eq!(
+            set,
+            "__Host-sesodocs=t; Max-Age=5; Path=/; HttpOnly; SameSite=Lax; Secure"
+        );
         assert!(plain.set("a\nb", 5).is_none());
     }
 }

@@ -44,7 +44,9 @@ impl Password {
     }
 
     fn is(&self, hash: &str) -> bool {
-        Argon2::default().verify_password(self.0.as_bytes(), hash).is_ok()
+        Argon2::default()
+            .verify_password(self.0.as_bytes(), hash)
+            .is_ok()
     }
 }
 
@@ -192,7 +194,10 @@ mod tests {
     #[test]
     fn b1_hashes_cost_what_was_promised() {
         let hash = Password::new("correct horse").unwrap().hash().unwrap();
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
     }
 
     #[test]

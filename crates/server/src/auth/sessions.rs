@@ -100,7 +100,11 @@ impl Sessions {
     }
 
     /// A new cookie, once a day, for whoever came with an older one.
-    pub(crate) fn renewed_cookie(&self, signed: &Signed, headers: &HeaderMap) -> Option<HeaderValue> {
+    pub(crate) fn renewed_cookie(
+        &self,
+        signed: &Signed,
+        headers: &HeaderMap,
+    ) -> Option<HeaderValue> {
         let is_old = signed.session.expires_ms - signed.token_expires_ms >= DAY_MS;
         let came_by_cookie = bearer(headers).is_none();
         (is_old && came_by_cookie).then(|| self.cookie(&self.token(&signed.session)))?
@@ -132,8 +136,14 @@ impl Sessions {
     /// As [`Sessions::authenticate`].
     pub(crate) async fn authenticate_token(&self, token: &str) -> Result<Signed, Refusal> {
         let now = (self.clock)();
-        let claims = self.signer.verify(token, now).ok_or(Refusal::Unauthenticated)?;
-        let (mut session, person) = self.read(claims.session).await?.ok_or(Refusal::Unauthenticated)?;
+        let claims = self
+            .signer
+            .verify(token, now)
+            .ok_or(Refusal::Unauthenticated)?;
+        let (mut session, person) = self
+            .read(claims.session)
+            .await?
+            .ok_or(Refusal::Unauthenticated)?;
         if self.is_to_be_prolonged(session.expires_ms) {
             session.expires_ms = self.prolong(session.id).await?;
         }
@@ -154,8 +164,13 @@ impl Sessions {
         token: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<(Signed, Held), Refusal> {
-        let token = token.or_else(|| self.presented(headers)).ok_or(Refusal::Unauthenticated)?;
-        let claims = self.signer.verify(token, (self.clock)()).ok_or(Refusal::Unauthenticated)?;
+        let token = token
+            .or_else(|| self.presented(headers))
+            .ok_or(Refusal::Unauthenticated)?;
+        let claims = self
+            .signer
+            .verify(token, (self.clock)())
+            .ok_or(Refusal::Unauthenticated)?;
         // Held before it is read: if it ends in between, one of the two notices.
         let held = self.hold(claims.session, claims.expires_s * 1000);
         let signed = self.authenticate_token(token).await?;
@@ -200,10 +215,14 @@ impl Sessions {
     /// store answered for each.
     async fn compare(&self, all: bool) -> (Vec<SessionId>, bool) {
         let now = (self.clock)();
-        let due = |hold: &Hold| all || hold.expires_ms <= now || self.is_to_be_prolonged(hold.expires_ms);
+        let due =
+            |hold: &Hold| all || hold.expires_ms <= now || self.is_to_be_prolonged(hold.expires_ms);
         let held: Vec<_> = {
             let held = self.held.lock();
-            held.iter().filter(|(_, hold)| due(hold)).map(|(id, _)| *id).collect()
+            held.iter()
+                .filter(|(_, hold)| due(hold))
+                .map(|(id, _)| *id)
+                .collect()
         };
         let mut ended = Vec::new();
         let mut is_complete = true;
@@ -294,5 +313,9 @@ impl Drop for Held {
 
 /// What programs send instead of a cookie.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+    headers
+        .get(AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .strip_prefix("Bearer ")
 }

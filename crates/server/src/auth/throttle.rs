@@ -4,7 +4,10 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use engine::person::Name;
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::{Clock, DefaultClock}};
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+};
 
 use crate::address::Address;
 

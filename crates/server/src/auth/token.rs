@@ -51,7 +51,11 @@ impl Signer {
             aud: AUDIENCE.to_owned(),
         };
         let payload = serde_json::to_vec(&payload).unwrap_or_default();
-        let signed = format!("{}.{}", BASE64URL.encode(HEADER.as_bytes()), BASE64URL.encode(&payload));
+        let signed = format!(
+            "{}.{}",
+            BASE64URL.encode(HEADER.as_bytes()),
+            BASE64URL.encode(&payload)
+        );
         let signature = self.0.clone().chain_update(&signed).finalize().into_bytes();
         format!("{signed}.{}", BASE64URL.encode(&signature))
     }
@@ -63,13 +67,18 @@ impl Signer {
         }
         let (signed, signature) = token.rsplit_once('.')?;
         let signature = BASE64URL.decode(signature.as_bytes()).ok()?;
-        self.0.clone().chain_update(signed).verify_slice(&signature).ok()?;
+        self.0
+            .clone()
+            .chain_update(signed)
+            .verify_slice(&signature)
+            .ok()?;
 
         let (header, payload) = signed.split_once('.')?;
         if BASE64URL.decode(header.as_bytes()).ok()? != HEADER.as_bytes() {
             return None;
         }
-        let payload: Payload = serde_json::from_slice(&BASE64URL.decode(payload.as_bytes()).ok()?).ok()?;
+        let payload: Payload =
+            serde_json::from_slice(&BASE64URL.decode(payload.as_bytes()).ok()?).ok()?;
         let claims = Claims {
             session: payload.sid.parse().ok()?,
             expires_s: payload.exp,
@@ -93,8 +102,17 @@ mod tests {
 
     /// A token with parts of one's own choice, signed with our key.
     fn forged(signer: &Signer, header: &str, payload: &str) -> String {
-        let signed = format!("{}.{}", BASE64URL.encode(header.as_bytes()), BASE64URL.encode(payload.as_bytes()));
-        let signature = signer.0.clone().chain_update(&signed).finalize().into_bytes();
+        let signed = format!(
+            "{}.{}",
+            BASE64URL.encode(header.as_bytes()),
+            BASE64URL.encode(payload.as_bytes())
+        );
+        let signature = signer
+            .0
+            .clone()
+            .chain_update(&signed)
+            .finalize()
+            .into_bytes();
         format!("{signed}.{}", BASE64URL.encode(&signature))
     }
 
@@ -112,13 +130,20 @@ mod tests {
         let signer = Signer::new(b"secret");
         let (sid, exp) = (claims().session, claims().expires_s);
         let payload = |aud: &str| format!(r#"{{"sid":"{sid}","exp":{exp},"aud":"{aud}"}}"#);
-        assert!(signer.verify(&forged(&signer, HEADER, &payload(AUDIENCE)), NOW_MS).is_some());
+        assert!(
+            signer
+                .verify(&forged(&signer, HEADER, &payload(AUDIENCE)), NOW_MS)
+                .is_some()
+        );
         for (header, aud) in [
             (r#"{"alg":"none","typ":"JWT"}"#, AUDIENCE),
             (r#"{"alg":"HS512","typ":"JWT"}"#, AUDIENCE),
             (HEADER, "classic"),
         ] {
-            assert_eq!(signer.verify(&forged(&signer, header, &payload(aud)), NOW_MS), None);
+            assert_eq!(
+                signer.verify(&forged(&signer, header, &payload(aud)), NOW_MS),
+                None
+            );
         }
     }
 

@@ -72,14 +72,17 @@ pub(crate) async fn with_names(store: &dyn Store, document: &Document) -> Result
 }
 
 async fn name_of(store: &dyn Store, person: PersonId) -> Result<String, Refusal> {
-    let person = store.person(person).await.map_err(|error| Refusal::from(&error))?;
+    let person = store
+        .person(person)
+        .await
+        .map_err(|error| Refusal::from(&error))?;
     Ok(person.name.as_str().to_owned())
 }
 
 /// Which page somebody asks for.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(crate) struct ListRequest {
     after: Option<String>,
     query: Option<String>,
     sort: Option<String>,
@@ -87,7 +90,7 @@ pub(crate) struct Asked {
 }
 
 /// `true` in JSON, `1` or `true` in an address.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(untagged)]
 enum Flag {
     Bool(bool),
@@ -95,7 +98,7 @@ enum Flag {
     Text(FlagText),
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 enum FlagText {
     #[serde(rename = "1", alias = "true")]
     Yes,
@@ -105,11 +108,14 @@ enum FlagText {
 
 impl Flag {
     fn is_set(self) -> bool {
-        matches!(self, Self::Bool(true) | Self::Number(1..) | Self::Text(FlagText::Yes))
+        matches!(
+            self,
+            Self::Bool(true) | Self::Number(1..) | Self::Text(FlagText::Yes)
+        )
     }
 }
 
-impl Asked {
+impl ListRequest {
     /// The store's query for it.
     ///
     /// # Errors
@@ -120,13 +126,19 @@ impl Asked {
             Some("title") => Sort::Title,
             Some(_) => return Err(Refusal::Invalid("sort is changed or title")),
         };
-        let title = self.query.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        let title = self
+            .query
+            .as_deref()
+            .map(str::trim)
+            .filter(|text| !text.is_empty());
         if title.is_some_and(|text| text.len() > QUERY_BYTES) {
             return Err(Refusal::Invalid("the text to search for is too long"));
         }
         let after = match self.after.as_deref() {
             None => None,
-            Some(text) => Some(read_place(text).ok_or(Refusal::Invalid("after is not from a page's next"))?),
+            Some(text) => {
+                Some(read_place(text).ok_or(Refusal::Invalid("after is not from a page's next"))?)
+            }
         };
         Ok(ListQuery {
             person,
@@ -160,7 +172,11 @@ pub(crate) async fn page(store: &dyn Store, query: ListQuery) -> Result<Page, Re
     let last = page.documents.last().filter(|_| page.more);
     Ok(Page {
         next: last.map(|listed| write_place(&listed.document)),
-        documents: page.documents.into_iter().filter_map(|listed| Row::of(listed, person)).collect(),
+        documents: page
+            .documents
+            .into_iter()
+            .filter_map(|listed| Row::of(listed, person))
+            .collect(),
     })
 }
 
@@ -247,6 +263,9 @@ mod tests {
         };
         assert!(Row::of(listed.clone(), PersonId(2)).is_none());
         let row = Row::of(listed, PersonId(1)).unwrap();
-        assert_eq!((row.role, row.visibility, row.changed_by), ("owner", "private", None));
+        assert_eq!(
+            (row.role, row.visibility, row.changed_by),
+            ("owner", "private", None)
+        );
     }
 }
