@@ -199,11 +199,19 @@ enum Kind {
     Open,
 }
 
-/// Reads one update. Linear in its bytes; allocates nothing for a plain edit.
+/// Reads one update that somebody sent. Linear in its bytes; allocates nothing for a plain edit.
 ///
 /// # Errors
 /// Anything that is not an update, or that yrs and Yjs would not read alike.
 pub fn read(bytes: &[u8]) -> Result<Update, Malformed> {
+    if bytes.len() > MAX_BYTES {
+        return Err(Malformed::TooLarge);
+    }
+    read_whole(bytes)
+}
+
+/// As [`read`], for a whole document's update that we made ourselves: it may be of any size.
+pub(crate) fn read_whole(bytes: &[u8]) -> Result<Update, Malformed> {
     let mut types = 0;
     let mut update = read_with(bytes, |block| {
         types += u32::from(matches!(block.content, Content::Type(_)))
@@ -217,9 +225,6 @@ pub fn read(bytes: &[u8]) -> Result<Update, Malformed> {
 
 /// Reads one update and shows each of its blocks to `visit`, in the order of the bytes.
 fn read_with<'a>(bytes: &'a [u8], mut visit: impl FnMut(Block<'a>)) -> Result<Update, Malformed> {
-    if bytes.len() > MAX_BYTES {
-        return Err(Malformed::TooLarge);
-    }
     let mut cursor = Cursor::new(bytes);
     let mut update = Update::default();
     for _ in 0..cursor.count(5)? {

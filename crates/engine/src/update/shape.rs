@@ -28,8 +28,8 @@ pub enum Misfit {
     TooDeep,
 }
 
-/// The skeleton of a document, grown update by update. A few bytes for each time that a writer
-/// moves from one parent to another, and for each shared type.
+/// The skeleton of a document, grown update by update. 16 bytes for each time that a writer moves the
+/// cursor, and some more for each shared type.
 #[derive(Debug, Default)]
 pub struct Shape {
     clients: HashMap<u32, Client>,
@@ -47,7 +47,8 @@ struct Client {
     types: Vec<(u32, u32)>,
 }
 
-/// Successive items in one place. They begin where the segment before ends.
+/// Successive items in one place, each put right after the one before: in their list, too, they come
+/// in this order. They begin where the segment before ends.
 #[derive(Debug, Clone, Copy)]
 struct Segment {
     end: u32,
@@ -284,11 +285,17 @@ impl Shape {
                 keyed,
             }),
             Hangs::In { item, keyed } => self.inside(item, keyed),
-            Hangs::Beside { left, right } => {
-                let left = left.map(|id| self.beside(id)).transpose()?;
-                let right = right.map(|id| self.beside(id)).transpose()?;
-                join(left, right)
-            }
+            Hangs::Beside {
+                left: Some(left),
+                right: Some(right),
+            } => self.between(left, right),
+            Hangs::Beside {
+                left: Some(left), ..
+            } => Ok(self.segment(left)?.place),
+            Hangs::Beside {
+                right: Some(right), ..
+            } => self.before(right),
+            Hangs::Beside { .. } => Err(Misfit::Place),
         }
     }
 
@@ -332,8 +339,28 @@ impl Shape {
         }
     }
 
-    fn beside(&self, neighbour: Id) -> Result<Place, Misfit> {
-        Ok(self.segment(neighbour)?.place)
+    /// The place between two neighbours. Where they are not in one place, yrs and Yjs choose
+    /// differently; where the right one is inside what the left one ends, too.
+    fn between(&self, left: Id, right: Id) -> Result<Place, Misfit> {
+        let (of_left, of_right) = (self.segment(left)?, self.segment(right)?);
+        let swapped =
+            left.client == right.client && of_left.end == of_right.end && left.clock >= right.clock;
+        match (of_left.place, of_right.place) {
+            (Place::Gone, Place::Gone) => Ok(Place::Gone),
+            (Place::Elsewhere, _) => self.before(right),
+            (place, Place::Elsewhere) => Ok(place),
+            _ if swapped => Err(Misfit::Place),
+            (place, other) if place == other => self.before(right),
+            _ => Err(Misfit::Place),
+        }
+    }
+
+    /// The place before an item. It is not among the values of a key: a new one comes last.
+    fn before(&self, right: Id) -> Result<Place, Misfit> {
+        match self.segment(right)?.place {
+            Place::On { keyed: true, .. } => Err(Misfit::Place),
+            place => Ok(place),
+        }
     }
 
     fn segment(&self, id: Id) -> Result<Segment, Misfit> {
@@ -374,10 +401,18 @@ impl Shape {
             })),
             _ => None,
         };
+        let follows = match block.hangs {
+            Hangs::Beside {
+                left: Some(left), ..
+            } => left.client == block.id.client && left.clock + 1 == block.id.clock,
+            _ => place == Place::Gone,
+        };
         let client = self.clients.entry(block.id.client).or_default();
         let end = block.id.clock + block.len;
         match client.segments.last_mut() {
-            Some(last) if last.place == place && last.deleted == deleted => last.end = end,
+            Some(last) if follows && last.place == place && last.deleted == deleted => {
+                last.end = end
+            }
             _ => client.segments.push(Segment {
                 end,
                 place,
@@ -409,21 +444,6 @@ impl Client {
             .binary_search_by_key(&clock, |&(clock, _)| clock)
             .ok()?;
         Some(self.types[at].1)
-    }
-}
-
-/// The place of an item between two neighbours. They must be in one place: where they are not, yrs
-/// and Yjs choose differently. The values of a key have none to their right.
-fn join(left: Option<Place>, right: Option<Place>) -> Result<Place, Misfit> {
-    let place = match (left, right) {
-        (Some(Place::Elsewhere) | None, Some(other))
-        | (Some(other), Some(Place::Elsewhere) | None) => other,
-        (Some(left), Some(right)) if left == right => left,
-        _ => return Err(Misfit::Place),
-    };
-    match place {
-        Place::On { keyed: true, .. } if right.is_some() => Err(Misfit::Place),
-        _ => Ok(place),
     }
 }
 

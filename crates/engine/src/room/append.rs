@@ -1,0 +1,441 @@
+//! From an edit to an entry: judge it, let it wait, append what waits in one commit, answer. Nobody learns of an edit
+//! here before the store says that it is durable (D1).
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tracing::{error, warn};
+
+use super::{
+    Done, Room,
+    ledger::{Claim, Incoming, Ledger, Verdict},
+    ring::{FRAME_BYTES, Frame},
+    seat::{Link, Position, SeatKey},
+};
+use crate::{
+    access::{Action, may},
+    document::Kind,
+    log::{Cursor, Edit, Entry},
+    refusal::Refusal,
+    rooms::{Answer, Receipt},
+    store::{Loaded, Since, StoreError},
+};
+
+/// Edits in one entry, at most.
+const ENTRY_EDITS: usize = 1_024;
+
+/// How long to wait before a store that failed is read again; it doubles up to the longest.
+const REREAD_PAUSE: Duration = Duration::from_millis(50);
+const REREAD_PAUSE_LONGEST: Duration = Duration::from_secs(2);
+
+/// Bytes of an edit, counted as waiting until it is dropped (B3).
+#[derive(Debug)]
+pub(crate) struct Held {
+    bytes: usize,
+    counters: [Arc<AtomicUsize>; 2],
+}
+
+impl Held {
+    /// Counts the bytes in each counter, unless one of them would pass its cap.
+    pub(crate) fn take(bytes: usize, counters: [(Arc<AtomicUsize>, usize); 2]) -> Option<Self> {
+        let room = counters
+            .iter()
+            .all(|(counter, cap)| counter.load(Ordering::Relaxed).saturating_add(bytes) <= *cap);
+        room.then(|| {
+            let counters = counters.map(|(counter, _)| counter);
+            counters
+                .iter()
+                .for_each(|counter| _ = counter.fetch_add(bytes, Ordering::Relaxed));
+            Self { bytes, counters }
+        })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        for counter in &self.counters {
+            counter.fetch_sub(self.bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What lies on a room's desk: edits that wait, and the one piece of work with the store that is under way.
+#[derive(Default)]
+pub(super) struct Desk {
+    waiting: VecDeque<Waiting>,
+    /// Edits that depend on what is not here, until the log was read again (D4).
+    lacking: Vec<Received>,
+    work: Work,
+}
+
+impl Desk {
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.lacking.is_empty() && matches!(self.work, Work::None)
+    }
+}
+
+/// A room has at most one append in flight (L1), and none while it reads the log again.
+#[derive(Default)]
+enum Work {
+    #[default]
+    None,
+    Appending {
+        batch: Vec<Waiting>,
+        entry: Arc<Entry>,
+    },
+    Rereading {
+        /// An append failed: nothing is accepted before the log was read (W4).
+        failed: bool,
+    },
+}
+
+/// An edit as it came, and who wants to know what becomes of it.
+struct Received {
+    link: Arc<Link>,
+    claim: Claim,
+    _held: Held,
+    arrived: Instant,
+    /// The sender's, then those of retries.
+    answers: Vec<Answer>,
+}
+
+/// An accepted edit.
+struct Waiting {
+    edit: Edit,
+    received: Received,
+}
+
+/// What reading the log again brought.
+pub(super) enum Reread {
+    /// The entries behind our head.
+    More(Vec<Entry>),
+    /// Everything.
+    Whole(Box<Loaded>),
+    /// Our head is not on the log any more.
+    OtherHistory,
+}
+
+impl Room {
+    /// An edit arrives.
+    pub(super) fn receive(
+        &mut self,
+        link: Arc<Link>,
+        incoming: Incoming,
+        held: Held,
+        answer: Answer,
+    ) {
+        if self.closing || matches!(self.desk.work, Work::Rereading { failed: true }) {
+            return self.refuse(vec![answer], Refusal::Unavailable);
+        }
+        let claim = self
+            .permit(&link)
+            .and_then(|()| Claim::read(link.person, incoming));
+        match claim {
+            Ok(claim) => {
+                let received = Received {
+                    link,
+                    claim,
+                    _held: held,
+                    arrived: Instant::now(),
+                    answers: vec![answer],
+                };
+                self.consider(received, false);
+            }
+            Err(refusal) => self.refuse(vec![answer], refusal),
+        }
+    }
+
+    /// Whether this client may edit now. Asked when an edit arrives, and again right before it is appended.
+    fn permit(&self, link: &Link) -> Result<(), Refusal> {
+        if link.is_revoked() {
+            return Err(Refusal::Unauthenticated);
+        }
+        if self.purged {
+            return Err(Refusal::Gone);
+        }
+        may(link.person, Action::Edit, &self.document)?;
+        let old = self.document.kind == Kind::Rich && link.schema < self.document.schema;
+        if old { Err(Refusal::Forbidden) } else { Ok(()) }
+    }
+
+    fn consider(&mut self, mut received: Received, log_was_reread: bool) {
+        match self.ledger.judge(&received.claim, self.rooms.now_ms()) {
+            Verdict::Accept(edit) => self.desk.waiting.push_back(Waiting { edit, received }),
+            Verdict::Stored => answer_all(received.answers),
+            Verdict::Waits => {
+                let (writer, n) = (received.claim.incoming.writer, received.claim.incoming.n);
+                match self.desk.find(writer, n) {
+                    Some(first) => first.received.answers.append(&mut received.answers),
+                    None => self.refuse(received.answers, Refusal::Unavailable),
+                }
+            }
+            Verdict::Lacks if log_was_reread => {
+                self.refuse(
+                    received.answers,
+                    Refusal::Invalid("it depends on what nobody has"),
+                );
+            }
+            Verdict::Lacks => self.desk.lacking.push(received),
+            Verdict::Refuse(refusal) => self.refuse(received.answers, refusal),
+        }
+    }
+
+    fn refuse(&self, answers: Vec<Answer>, refusal: Refusal) {
+        self.rooms.metrics.refused(refusal.code());
+        for answer in answers {
+            answer(Err(refusal));
+        }
+    }
+
+    /// Begins the next append, if something waits and the store is free. There is no timer: the commit is the tick.
+    pub(super) fn append_next(&mut self) {
+        if !matches!(self.desk.work, Work::None) {
+            return;
+        }
+        if !self.desk.lacking.is_empty() {
+            return self.reread(false);
+        }
+        self.judge_rights_again();
+        let batch = self.desk.next_batch();
+        if batch.is_empty() {
+            return;
+        }
+        let edits = batch.iter().map(|waiting| waiting.edit.clone()).collect();
+        let entry = Arc::new(Entry::after(self.head, self.rooms.now_ms(), edits));
+        let (store, id, appended) = (self.rooms.store.clone(), self.id, entry.clone());
+        self.tasks
+            .spawn(async move { Done::Appended(store.append(id, appended).await) });
+        self.desk.work = Work::Appending { batch, entry };
+    }
+
+    /// If somebody lost the right to edit meanwhile, all that waits is judged anew: what follows may have built upon it.
+    fn judge_rights_again(&mut self) {
+        let waiting = &self.desk.waiting;
+        if waiting
+            .iter()
+            .all(|waiting| self.permit(&waiting.received.link).is_ok())
+        {
+            return;
+        }
+        let waiting = std::mem::take(&mut self.desk.waiting);
+        self.ledger.forget_waiting();
+        for Waiting { received, .. } in waiting {
+            match self.permit(&received.link) {
+                Ok(()) => self.consider(received, true),
+                Err(refusal) => self.refuse(received.answers, refusal),
+            }
+        }
+    }
+
+    pub(super) async fn appended(&mut self, result: Result<(), StoreError>) {
+        let Work::Appending { batch, entry } = std::mem::take(&mut self.desk.work) else {
+            return;
+        };
+        match result {
+            Ok(()) => self.committed(batch, &entry).await,
+            Err(cause) => self.append_failed(batch, &cause),
+        }
+    }
+
+    /// The entry is durable: now, and not before, people learn of it.
+    async fn committed(&mut self, batch: Vec<Waiting>, entry: &Entry) {
+        let frame = self.advance(entry);
+        let metrics = &self.rooms.metrics;
+        metrics.appends.inc();
+        metrics.edits.inc_by(batch.len() as u64);
+        // The disk works on the next entry while this one is handed out.
+        self.append_next();
+        let moved = self.move_sole_author(&batch, &frame);
+        let last = batch.len().saturating_sub(1);
+        for (index, Waiting { received, .. }) in batch.into_iter().enumerate() {
+            self.rooms
+                .metrics
+                .edit_seconds
+                .observe(received.arrived.elapsed().as_secs_f64());
+            let mut answers = received.answers.into_iter();
+            if let (true, Some(answer)) = (index == last, answers.next()) {
+                answer(Ok(Receipt { moved }));
+            }
+            answer_all(answers);
+        }
+        self.fan_out(&frame).await;
+        self.compact_if_due();
+    }
+
+    /// Moves the room's head over an entry that is in the log.
+    pub(super) fn advance(&mut self, entry: &Entry) -> Frame {
+        let frame = Frame::of(entry);
+        self.ledger.note(entry);
+        self.head = entry.cursor();
+        self.tail.entries += 1;
+        self.tail.bytes += frame.updates.len();
+        self.ring.push(frame.clone());
+        frame
+    }
+
+    /// If the entry is wholly one client's own, and that client has all before it, the acknowledgement moves its cursor (D2).
+    fn move_sole_author(&mut self, batch: &[Waiting], frame: &Frame) -> Option<(u64, Cursor)> {
+        let key = batch.first()?.received.link.key;
+        if batch.iter().any(|waiting| waiting.received.link.key != key) {
+            return None;
+        }
+        let seat = self.seats.get_mut(&key)?;
+        if !matches!(seat.position, Position::At(cursor) if cursor.seq == frame.from) {
+            return None;
+        }
+        seat.position = Position::At(frame.to);
+        Some((frame.from, frame.to))
+    }
+
+    /// The entry may or may not be in the log: nothing more is accepted before that is known (W4).
+    fn append_failed(&mut self, batch: Vec<Waiting>, cause: &StoreError) {
+        self.rooms.metrics.append_failures.inc();
+        error!(document = %self.id, %cause, "an append failed");
+        self.ledger.forget_waiting();
+        let refusal = Refusal::from(cause);
+        let waiting = std::mem::take(&mut self.desk.waiting)
+            .into_iter()
+            .map(|waiting| waiting.received);
+        let lacking = std::mem::take(&mut self.desk.lacking);
+        for received in batch
+            .into_iter()
+            .map(|waiting| waiting.received)
+            .chain(waiting)
+            .chain(lacking)
+        {
+            self.refuse(received.answers, refusal);
+        }
+        self.reread(true);
+    }
+
+    fn reread(&mut self, failed: bool) {
+        self.desk.work = Work::Rereading { failed };
+        let (store, id, head) = (self.rooms.store.clone(), self.id, self.head);
+        self.tasks.spawn(async move {
+            let mut pause = REREAD_PAUSE;
+            loop {
+                let result = read_behind(&*store, id, head).await;
+                if !failed || !matches!(result, Err(StoreError::Unavailable(_))) {
+                    return Done::Reread(result);
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(REREAD_PAUSE_LONGEST);
+            }
+        });
+    }
+
+    pub(super) fn reread_done(&mut self, result: Result<Reread, StoreError>) {
+        self.desk.work = Work::None;
+        match result {
+            Ok(reread) => self.adopt(reread),
+            Err(cause) => {
+                warn!(document = %self.id, %cause, "the log could not be read again");
+                let lacking = std::mem::take(&mut self.desk.lacking);
+                for received in lacking {
+                    self.refuse(received.answers, Refusal::from(&cause));
+                }
+                return;
+            }
+        }
+        for received in std::mem::take(&mut self.desk.lacking) {
+            self.consider(received, true);
+        }
+        let keys: Vec<SeatKey> = self.seats.keys().copied().collect();
+        for key in keys {
+            self.serve(key);
+        }
+    }
+
+    /// Takes over what the log holds beyond the room's head.
+    pub(super) fn adopt(&mut self, reread: Reread) {
+        match reread {
+            Reread::More(entries) => {
+                for entry in &entries {
+                    self.advance(entry);
+                }
+            }
+            Reread::Whole(loaded) => {
+                let Loaded { snapshot, tail } = *loaded;
+                self.ring.clear();
+                self.tail.entries = 0;
+                self.tail.bytes = 0;
+                if let Some(snapshot) = snapshot {
+                    self.head = snapshot.through;
+                    self.tail.snapshot_bytes = snapshot.update.len();
+                    self.ledger = Ledger::new(snapshot.writers);
+                }
+                for entry in &tail {
+                    self.advance(entry);
+                }
+            }
+            Reread::OtherHistory => {
+                error!(document = %self.id, "the log was replaced under a room; everybody starts again");
+                self.start_over();
+            }
+        }
+    }
+
+    /// Everybody must come back; the room ends when they have left.
+    fn start_over(&mut self) {
+        self.closing = true;
+        while let Some((key, seat)) = self.seats.first_key_value() {
+            let key = *key;
+            seat.outlet.disconnect();
+            self.leave(key);
+        }
+    }
+}
+
+impl Desk {
+    fn find(&mut self, writer: u32, n: u64) -> Option<&mut Waiting> {
+        let appending = match &mut self.work {
+            Work::Appending { batch, .. } => batch.as_mut_slice(),
+            _ => &mut [],
+        };
+        let mut all = appending.iter_mut().chain(&mut self.waiting);
+        all.find(|waiting| waiting.edit.writer == writer && waiting.edit.n == n)
+    }
+
+    /// What goes into one entry: so much that one frame carries it, unless one edit alone is larger (D6).
+    fn next_batch(&mut self) -> Vec<Waiting> {
+        let mut bytes = 0;
+        let fits = |waiting: &&Waiting| {
+            bytes += waiting.edit.update.len() + 5;
+            bytes <= FRAME_BYTES
+        };
+        let count = self
+            .waiting
+            .iter()
+            .take(ENTRY_EDITS)
+            .take_while(fits)
+            .count();
+        let count = count.max(1).min(self.waiting.len());
+        self.waiting.drain(..count).collect()
+    }
+}
+
+/// Acknowledges without moving anybody's cursor.
+fn answer_all(answers: impl IntoIterator<Item = Answer>) {
+    for answer in answers {
+        answer(Ok(Receipt { moved: None }));
+    }
+}
+
+async fn read_behind(
+    store: &dyn crate::store::Store,
+    id: crate::document::DocumentId,
+    head: Cursor,
+) -> Result<Reread, StoreError> {
+    match store.since(id, head, usize::MAX).await? {
+        Since::Entries(entries) => Ok(Reread::More(entries)),
+        Since::Covered => Ok(Reread::Whole(Box::new(store.load(id).await?))),
+        Since::OtherHistory => Ok(Reread::OtherHistory),
+    }
+}
