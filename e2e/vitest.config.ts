@@ -1,0 +1,35 @@
+// Which tests run beside each other, and which need the machine for themselves.
+import { defineConfig } from 'vitest/config'
+
+const alone = ['typing-trace', 'durability', 'slow-readers'].map((name) => `test/${name}.test.ts`)
+
+export default defineConfig({
+  test: {
+    globalSetup: 'src/build.ts',
+    testTimeout: 180_000,
+    hookTimeout: 60_000,
+    disableConsoleIntercept: true,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: alone,
+          fileParallelism: false,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          include: ['test/*.test.ts'],
+          exclude: alone,
+          maxWorkers: 3,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+})
