@@ -134,10 +134,7 @@ mod tests {
     fn a4_only_owners_restore_and_purge_and_only_from_the_trash() {
         let trashed = document(Visibility::Instance, None, true);
         assert_eq!(may(OTHER, Action::Edit, &trashed), Err(Denied::Trashed));
-        assert_eq!(
-            may(OTHER, Action::Restore, &trashed),
-            Err(Denied::Forbidden)
-        );
+        assert_eq!(may(OTHER, Action::Restore, &trashed), Err(Denied::Forbidden));
         assert_eq!(may(OWNER, Action::Restore, &trashed), Ok(Role::Owner));
         assert_eq!(may(OWNER, Action::Purge, &trashed), Ok(Role::Owner));
         let kept = document(Visibility::Instance, None, false);

@@ -112,10 +112,7 @@ pub const TITLE_CHARS: usize = 200;
 
 /// A title as it is kept: trimmed, control characters made spaces, cut to [`TITLE_CHARS`]; `None` if nothing is left.
 pub fn clean_title(text: &str) -> Option<String> {
-    let spaced: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let title: String = spaced.trim().chars().take(TITLE_CHARS).collect();
     let title = title.trim_end();
     (!title.is_empty()).then(|| title.to_owned())
@@ -135,15 +132,7 @@ mod tests {
     #[test]
     fn foreign_notations_are_not_ids() {
         let id = DocumentId(7).to_string();
-        for bad in [
-            "",
-            "a",
-            &id[1..],
-            &id.to_uppercase(),
-            &"1".repeat(26),
-            &"7".repeat(26),
-            "ä",
-        ] {
+        for bad in ["", "a", &id[1..], &id.to_uppercase(), &"1".repeat(26), &"7".repeat(26), "ä"] {
             assert_eq!(bad.parse::<DocumentId>(), Err(NotAnId), "{bad}");
         }
     }

@@ -79,20 +79,12 @@ impl Entry {
     pub fn after(last: Cursor, time_ms: i64, edits: Vec<Edit>) -> Self {
         let seq = last.seq + 1;
         let tag = entry_tag(last.tag, seq, time_ms, &encode_edits(&edits));
-        Self {
-            seq,
-            time_ms,
-            tag,
-            edits,
-        }
+        Self { seq, time_ms, tag, edits }
     }
 
     /// The cursor behind this entry.
     pub fn cursor(&self) -> Cursor {
-        Cursor {
-            seq: self.seq,
-            tag: self.tag,
-        }
+        Cursor { seq: self.seq, tag: self.tag }
     }
 
     /// The canonical bytes of its edits: what a store keeps and what the tag covers.
@@ -104,23 +96,12 @@ impl Entry {
     ///
     /// # Errors
     /// [`Damaged`] if anything differs from what was written.
-    pub fn read(
-        last: Cursor,
-        seq: Seq,
-        time_ms: i64,
-        tag: Tag,
-        body: &Bytes,
-    ) -> Result<Self, Damaged> {
+    pub fn read(last: Cursor, seq: Seq, time_ms: i64, tag: Tag, body: &Bytes) -> Result<Self, Damaged> {
         if seq != last.seq + 1 || entry_tag(last.tag, seq, time_ms, body) != tag {
             return Err(Damaged);
         }
         let edits = decode_edits(body).ok_or(Damaged)?;
-        Ok(Self {
-            seq,
-            time_ms,
-            tag,
-            edits,
-        })
+        Ok(Self { seq, time_ms, tag, edits })
     }
 
     /// The updates of its edits, one after the other, each with its length before it, as lib0's `writeVarUint8Array` writes it.
@@ -169,12 +150,7 @@ impl Writers {
     /// Takes note of an entry.
     pub fn note(&mut self, entry: &Entry) {
         for edit in &entry.edits {
-            let fresh = Writer {
-                person: edit.person,
-                clock: 0,
-                n: 0,
-                since_ms: entry.time_ms,
-            };
+            let fresh = Writer { person: edit.person, clock: 0, n: 0, since_ms: entry.time_ms };
             let writer = self.0.entry(edit.writer).or_insert(fresh);
             writer.clock = edit.clock;
             writer.n = edit.n;
@@ -183,10 +159,7 @@ impl Writers {
 
     /// How many writers this person has begun since `since_ms`.
     pub fn begun_by(&self, person: PersonId, since_ms: i64) -> usize {
-        self.0
-            .values()
-            .filter(|w| w.person == person && w.since_ms >= since_ms)
-            .count()
+        self.0.values().filter(|w| w.person == person && w.since_ms >= since_ms).count()
     }
 
     /// The canonical bytes.
@@ -221,15 +194,7 @@ impl Writers {
                 let clock = u32::try_from(reader.varint()?).ok()?;
                 let n = reader.varint()?;
                 let since_ms = reader.u64()?.cast_signed();
-                writers.insert(
-                    id,
-                    Writer {
-                        person,
-                        clock,
-                        n,
-                        since_ms,
-                    },
-                );
+                writers.insert(id, Writer { person, clock, n, since_ms });
             }
             reader.0.is_empty().then_some(Self(writers))
         };
@@ -397,20 +362,11 @@ mod tests {
             assert_eq!(read, Err(Damaged), "bit {bit}");
         }
         for length in 0..body.len() {
-            let read = Entry::read(
-                start,
-                entry.seq,
-                entry.time_ms,
-                entry.tag,
-                &body.slice(..length),
-            );
+            let read = Entry::read(start, entry.seq, entry.time_ms, entry.tag, &body.slice(..length));
             assert_eq!(read, Err(Damaged), "cut to {length}");
         }
         let elsewhere = Cursor::start(DocumentId(2));
-        assert_eq!(
-            Entry::read(elsewhere, 1, -5, entry.tag, &body),
-            Err(Damaged)
-        );
+        assert_eq!(Entry::read(elsewhere, 1, -5, entry.tag, &body), Err(Damaged));
         assert_eq!(Entry::read(start, 1, -4, entry.tag, &body), Err(Damaged));
     }
 
@@ -421,12 +377,7 @@ mod tests {
         writers.note(&first);
         writers.note(&entry(first.cursor()));
         assert_eq!(Writers::decode(&writers.encode()), Ok(writers.clone()));
-        let expected = Writer {
-            person: PersonId(u64::MAX),
-            clock: 300,
-            n: 1,
-            since_ms: -5,
-        };
+        let expected = Writer { person: PersonId(u64::MAX), clock: 300, n: 1, since_ms: -5 };
         assert_eq!(writers.get(u32::MAX), Some(&expected));
         assert_eq!(writers.begun_by(PersonId(u64::MAX), -5), 2);
         assert_eq!(writers.begun_by(PersonId(u64::MAX), -4), 0);

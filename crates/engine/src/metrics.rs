@@ -1,8 +1,6 @@
 //! What is counted, for operators. The names live in `crates/server`, which publishes them.
 
-use prometheus_client::metrics::{
-    counter::Counter, family::Family, gauge::Gauge, histogram::Histogram,
-};
+use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram};
 
 /// Counters that rooms and stores move. Cheap to clone: all clones are the same counters.
 #[derive(Clone, Debug)]
@@ -40,20 +38,14 @@ impl Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let seconds = || {
-            Histogram::new([
-                0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0,
-            ])
-        };
+        let seconds = || Histogram::new([0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0]);
         Self {
             rooms: Gauge::default(),
             clients: Gauge::default(),
             edits: Counter::default(),
             appends: Counter::default(),
             append_failures: Counter::default(),
-            commit_entries: Histogram::new([
-                1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0,
-            ]),
+            commit_entries: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0]),
             commit_seconds: seconds(),
             edit_seconds: seconds(),
             refusals: Family::default(),

@@ -57,11 +57,7 @@ impl Board {
 
     /// Everybody who is here, but for one connection.
     pub(crate) fn all_but(&self, connection: u64) -> Vec<Present> {
-        self.here
-            .values()
-            .filter(|p| p.connection != connection)
-            .cloned()
-            .collect()
+        self.here.values().filter(|p| p.connection != connection).cloned().collect()
     }
 
     /// When the next round is due, if anything changed (B4).
@@ -71,10 +67,7 @@ impl Board {
         }
         let connections = u32::try_from(self.here.len()).unwrap_or(u32::MAX);
         let pause = ROUND.max(ROUND_PER_CONNECTION.saturating_mul(connections));
-        Some(
-            self.last_round
-                .map_or_else(Instant::now, |last| last + pause),
-        )
+        Some(self.last_round.map_or_else(Instant::now, |last| last + pause))
     }
 
     /// What changed since the last round.
@@ -89,12 +82,7 @@ mod tests {
     use super::*;
 
     fn present(connection: u64) -> Present {
-        Present {
-            connection,
-            person: PersonId(connection),
-            name: "n".into(),
-            state: Some(Bytes::from_static(b"{}")),
-        }
+        Present { connection, person: PersonId(connection), name: "n".into(), state: Some(Bytes::from_static(b"{}")) }
     }
 
     #[tokio::test(start_paused = true)]

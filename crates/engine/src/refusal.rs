@@ -69,9 +69,7 @@ impl Refusal {
         match self {
             Self::Busy | Self::Unavailable | Self::OutOfOrder | Self::WriterTaken => Retry::Again,
             Self::Trashed | Self::Unauthenticated | Self::TooMany | Self::Corrupt => Retry::Later,
-            Self::Forbidden | Self::NotFound | Self::Gone | Self::Invalid(_) | Self::TooLarge => {
-                Retry::Never
-            }
+            Self::Forbidden | Self::NotFound | Self::Gone | Self::Invalid(_) | Self::TooLarge => Retry::Never,
         }
     }
 
@@ -81,9 +79,7 @@ impl Refusal {
             Self::Busy => "The server is busy. It will be tried again.",
             Self::Unavailable => "The server cannot save for now. It will be tried again.",
             Self::OutOfOrder => "An earlier change is missing. It will be sent again.",
-            Self::WriterTaken => {
-                "This editing session belongs to somebody else. A new one is needed."
-            }
+            Self::WriterTaken => "This editing session belongs to somebody else. A new one is needed.",
             Self::Trashed => "This document is in the trash. Restore it to go on.",
             Self::Unauthenticated => "Please sign in.",
             Self::TooMany => "That was too much in a short time. Please wait a while.",
@@ -104,9 +100,7 @@ impl From<Denied> for Refusal {
             Denied::Hidden => Self::NotFound,
             Denied::Forbidden => Self::Forbidden,
             Denied::Trashed => Self::Trashed,
-            Denied::NotTrashed => {
-                Self::Invalid("only what is in the trash can be deleted for ever")
-            }
+            Denied::NotTrashed => Self::Invalid("only what is in the trash can be deleted for ever"),
         }
     }
 }

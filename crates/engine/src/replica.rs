@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use yrs::{
-    Any, Doc, GetString, OffsetKind, Options, Out, ReadTxn, StateVector, Text, Transact,
-    XmlFragment, XmlOut, XmlTextRef, types::text::YChange, updates::decoder::Decode,
+    Any, Doc, GetString, OffsetKind, Options, Out, ReadTxn, StateVector, Text, Transact, XmlFragment, XmlOut,
+    XmlTextRef, types::text::YChange, updates::decoder::Decode,
 };
 
 use crate::{
@@ -47,10 +47,7 @@ pub struct Unreadable(String);
 ///
 /// # Errors
 /// Whatever the reason, nothing was changed.
-pub async fn compact(
-    store: &dyn Store,
-    document: DocumentId,
-) -> Result<Arc<Snapshot>, CompactError> {
+pub async fn compact(store: &dyn Store, document: DocumentId) -> Result<Arc<Snapshot>, CompactError> {
     let loaded = store.load(document).await?;
     let snapshot = on_a_deep_stack(move || snapshot_of(document, &loaded)).await??;
     store.compact(document, snapshot.clone()).await?;
@@ -62,10 +59,7 @@ pub async fn compact(
 /// # Errors
 /// As the store has them; [`Refusal::Corrupt`] if the content cannot be read.
 pub async fn text(store: &dyn Store, document: &Document) -> Result<(Seq, String), Refusal> {
-    let loaded = store
-        .load(document.id)
-        .await
-        .map_err(|cause| Refusal::from(&cause))?;
+    let loaded = store.load(document.id).await.map_err(|cause| Refusal::from(&cause))?;
     let (id, kind) = (document.id, document.kind);
     let text = on_a_deep_stack(move || {
         let replica = Replica::of(&loaded)?;
@@ -79,64 +73,35 @@ pub async fn text(store: &dyn Store, document: &Document) -> Result<(Seq, String
 }
 
 /// Runs a piece of work where yrs may recurse.
-async fn on_a_deep_stack<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Unreadable> {
+async fn on_a_deep_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Unreadable> {
     let _permit = AT_ONCE.acquire().await;
     let run = move || {
-        let thread = std::thread::Builder::new()
-            .name("replica".into())
-            .stack_size(STACK_BYTES)
-            .spawn(work);
+        let thread = std::thread::Builder::new().name("replica".into()).stack_size(STACK_BYTES).spawn(work);
         let thread = thread.map_err(|cause| Unreadable(cause.to_string()))?;
         thread.join().map_err(|_| Unreadable("yrs panicked".into()))
     };
-    tokio::task::spawn_blocking(run)
-        .await
-        .map_err(|cause| Unreadable(cause.to_string()))?
+    tokio::task::spawn_blocking(run).await.map_err(|cause| Unreadable(cause.to_string()))?
 }
 
 fn snapshot_of(document: DocumentId, loaded: &Loaded) -> Result<Snapshot, CompactError> {
     let replica = Replica::of(loaded)?;
-    let snapshot = Snapshot {
-        through: end_of(document, loaded),
-        update: replica.encode(),
-        writers: writers_of(loaded),
-    };
-    let fresh = Replica::of(&Loaded {
-        snapshot: Some(snapshot.clone()),
-        tail: Vec::new(),
-    })?;
+    let snapshot =
+        Snapshot { through: end_of(document, loaded), update: replica.encode(), writers: writers_of(loaded) };
+    let fresh = Replica::of(&Loaded { snapshot: Some(snapshot.clone()), tail: Vec::new() })?;
     if fresh.reading() != replica.reading() {
         return Err(CompactError::Differs("text"));
     }
     let read = |bytes: &[u8]| update::read_whole(bytes).map_err(|cause| Unreadable(cause.to_string()));
     let made = read(&snapshot.update)?;
-    let clocks = made
-        .brings
-        .iter()
-        .map(|run| (run.client, 0..run.clocks.end));
-    let wanted = snapshot
-        .writers
-        .iter()
-        .filter(|(_, writer)| writer.clock > 0)
-        .map(|(id, writer)| (id, 0..writer.clock));
+    let clocks = made.brings.iter().map(|run| (run.client, 0..run.clocks.end));
+    let wanted =
+        snapshot.writers.iter().filter(|(_, writer)| writer.clock > 0).map(|(id, writer)| (id, 0..writer.clock));
     if !clocks.eq(wanted) {
         return Err(CompactError::Differs("clocks"));
     }
     let before = loaded.snapshot.iter().map(|snapshot| &snapshot.update);
-    for bytes in before.chain(
-        loaded
-            .tail
-            .iter()
-            .flat_map(|entry| &entry.edits)
-            .map(|edit| &edit.update),
-    ) {
-        if !read(bytes)?
-            .deletes
-            .iter()
-            .all(|run| is_within(run, &made.deletes))
-        {
+    for bytes in before.chain(loaded.tail.iter().flat_map(|entry| &entry.edits).map(|edit| &edit.update)) {
+        if !read(bytes)?.deletes.iter().all(|run| is_within(run, &made.deletes)) {
             return Err(CompactError::Differs("deletions"));
         }
     }
@@ -145,27 +110,18 @@ fn snapshot_of(document: DocumentId, loaded: &Loaded) -> Result<Snapshot, Compac
 
 /// Whether one of the runs holds the whole of this one. They are sorted, and those of one client do not touch.
 fn is_within(run: &Run, runs: &[Run]) -> bool {
-    let behind = runs.partition_point(|other| {
-        (other.client, other.clocks.start) <= (run.client, run.clocks.start)
-    });
+    let behind = runs.partition_point(|other| (other.client, other.clocks.start) <= (run.client, run.clocks.start));
     let holder = behind.checked_sub(1).and_then(|index| runs.get(index));
     holder.is_some_and(|holder| holder.client == run.client && run.clocks.end <= holder.clocks.end)
 }
 
 fn end_of(document: DocumentId, loaded: &Loaded) -> Cursor {
-    let through = loaded
-        .snapshot
-        .as_ref()
-        .map_or_else(|| Cursor::start(document), |snapshot| snapshot.through);
+    let through = loaded.snapshot.as_ref().map_or_else(|| Cursor::start(document), |snapshot| snapshot.through);
     loaded.tail.last().map_or(through, |entry| entry.cursor())
 }
 
 fn writers_of(loaded: &Loaded) -> Writers {
-    let mut writers = loaded
-        .snapshot
-        .as_ref()
-        .map(|snapshot| snapshot.writers.clone())
-        .unwrap_or_default();
+    let mut writers = loaded.snapshot.as_ref().map(|snapshot| snapshot.writers.clone()).unwrap_or_default();
     loaded.tail.iter().for_each(|entry| writers.note(entry));
     writers
 }
@@ -177,38 +133,23 @@ struct Replica {
 
 impl Replica {
     fn of(loaded: &Loaded) -> Result<Self, Unreadable> {
-        let doc = Doc::with_options(Options {
-            offset_kind: OffsetKind::Utf16,
-            ..Options::default()
-        });
+        let doc = Doc::with_options(Options { offset_kind: OffsetKind::Utf16, ..Options::default() });
         let mut shape = Shape::default();
         {
             let mut transaction = doc.transact_mut();
             let snapshot = loaded.snapshot.iter().map(|snapshot| &snapshot.update);
-            let tail = loaded
-                .tail
-                .iter()
-                .flat_map(|entry| &entry.edits)
-                .map(|edit| &edit.update);
+            let tail = loaded.tail.iter().flat_map(|entry| &entry.edits).map(|edit| &edit.update);
             for bytes in snapshot.chain(tail) {
-                shape
-                    .add(bytes)
-                    .map_err(|cause| Unreadable(cause.to_string()))?;
-                let update =
-                    yrs::Update::decode_v1(bytes).map_err(|cause| Unreadable(cause.to_string()))?;
-                transaction
-                    .apply_update(update)
-                    .map_err(|cause| Unreadable(cause.to_string()))?;
+                shape.add(bytes).map_err(|cause| Unreadable(cause.to_string()))?;
+                let update = yrs::Update::decode_v1(bytes).map_err(|cause| Unreadable(cause.to_string()))?;
+                transaction.apply_update(update).map_err(|cause| Unreadable(cause.to_string()))?;
             }
         }
         Ok(Self { doc })
     }
 
     fn encode(&self) -> Bytes {
-        self.doc
-            .transact()
-            .encode_state_as_update_v1(&StateVector::default())
-            .into()
+        self.doc.transact().encode_state_as_update_v1(&StateVector::default()).into()
     }
 
     /// Everything that a person could see, for comparing replicas.
@@ -216,11 +157,7 @@ impl Replica {
         let content = self.doc.get_or_insert_xml_fragment("content");
         let text = self.doc.get_or_insert_text("text");
         let transaction = self.doc.transact();
-        format!(
-            "{}\0{}",
-            content.get_string(&transaction),
-            text.get_string(&transaction)
-        )
+        format!("{}\0{}", content.get_string(&transaction), text.get_string(&transaction))
     }
 
     fn text(&self, kind: Kind) -> String {
@@ -243,13 +180,7 @@ fn lines(content: &impl XmlFragment, transaction: &impl ReadTxn) -> String {
         Visit(XmlOut),
         EndLine,
     }
-    let children = |parent: &dyn Fn() -> Vec<XmlOut>| {
-        parent()
-            .into_iter()
-            .rev()
-            .map(Step::Visit)
-            .collect::<Vec<_>>()
-    };
+    let children = |parent: &dyn Fn() -> Vec<XmlOut>| parent().into_iter().rev().map(Step::Visit).collect::<Vec<_>>();
     let mut out = String::new();
     let mut steps = children(&|| content.children(transaction).collect());
     while let Some(step) = steps.pop() {
@@ -263,9 +194,7 @@ fn lines(content: &impl XmlFragment, transaction: &impl ReadTxn) -> String {
                 let inner: Vec<_> = element.children(transaction).collect();
                 let is_break = element.try_tag().is_some_and(|tag| &**tag == "hardBreak");
                 let holds_blocks = inner.iter().any(|child| match child {
-                    XmlOut::Element(child) => {
-                        child.try_tag().is_none_or(|tag| &**tag != "hardBreak")
-                    }
+                    XmlOut::Element(child) => child.try_tag().is_none_or(|tag| &**tag != "hardBreak"),
                     _ => false,
                 });
                 if is_break || !holds_blocks {
@@ -282,13 +211,7 @@ fn lines(content: &impl XmlFragment, transaction: &impl ReadTxn) -> String {
 fn plain(text: &XmlTextRef, transaction: &impl ReadTxn) -> String {
     let pieces = text.diff(transaction, YChange::identity).into_iter();
     pieces
-        .filter_map(|piece| {
-            if let Out::Any(Any::String(text)) = piece.insert {
-                Some(text)
-            } else {
-                None
-            }
-        })
+        .filter_map(|piece| if let Out::Any(Any::String(text)) = piece.insert { Some(text) } else { None })
         .map(|text| text.to_string())
         .collect()
 }

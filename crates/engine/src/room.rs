@@ -21,12 +21,12 @@ use tokio::{
 };
 use tracing::{error, warn};
 
+pub use self::ledger::Incoming;
 use self::{append::Desk, deliver::Fetched, ledger::Ledger, ring::Ring, seat::Seat};
 pub(crate) use self::{
     append::Held,
     seat::{Link, SeatKey},
 };
-pub use self::{ledger::Incoming, seat::WINDOW_BYTES};
 use crate::{
     access::{self, Role},
     document::{Document, DocumentId, Kind},
@@ -38,22 +38,13 @@ use crate::{
     store::StoreError,
 };
 
-/// A document's tail is compacted once it has so many entries, or so many bytes, or as many bytes as its snapshot.
-const COMPACT_ENTRIES: usize = 2_000;
-const COMPACT_BYTES: usize = 256 * 1024;
-
 /// Messages taken from the inbox before the room looks at anything else.
 const MESSAGES_AT_ONCE: usize = 512;
 
 /// What reaches a room through its bounded inbox.
 pub(crate) enum ToRoom {
     Open(Box<Joining>),
-    Edit {
-        link: Arc<Link>,
-        incoming: Incoming,
-        held: Held,
-        answer: Answer,
-    },
+    Edit { link: Arc<Link>, incoming: Incoming, held: Held, answer: Answer },
 }
 
 /// Somebody who is about to join.
@@ -104,10 +95,7 @@ impl Bell {
 enum Done {
     Appended(Result<(), StoreError>),
     Reread(Result<append::Reread, StoreError>),
-    Fetched {
-        key: SeatKey,
-        result: Result<Fetched, StoreError>,
-    },
+    Fetched { key: SeatKey, result: Result<Fetched, StoreError> },
     Compacted(Result<Arc<Snapshot>, replica::CompactError>),
 }
 
@@ -147,12 +135,7 @@ struct Tail {
 }
 
 /// Loads a room and lives its life. Whoever asked to join before it was loaded waits in the inbox.
-pub(crate) async fn live(
-    id: DocumentId,
-    rooms: Arc<Rooms>,
-    mut inbox: mpsc::Receiver<ToRoom>,
-    bell: Arc<Bell>,
-) {
+pub(crate) async fn live(id: DocumentId, rooms: Arc<Rooms>, mut inbox: mpsc::Receiver<ToRoom>, bell: Arc<Bell>) {
     match load(id, &rooms).await {
         Ok((document, loaded)) => {
             let room = Room::new(id, rooms, inbox, bell, document, loaded);
@@ -196,26 +179,23 @@ impl Room {
         rooms.metrics.rooms.inc();
         let mut room = Self {
             id,
-            rooms,
             inbox,
             bell,
             document: Arc::new(document),
             head: Cursor::start(id),
             ledger: Ledger::new(Default::default()),
-            ring: Ring::default(),
+            ring: Ring::new(rooms.settings.ring_bytes),
             seats: BTreeMap::new(),
             joining: BTreeMap::new(),
             board: Board::default(),
             desk: Desk::default(),
-            tail: Tail {
-                patience: 1,
-                ..Tail::default()
-            },
+            tail: Tail { patience: 1, ..Tail::default() },
             snapshot: Weak::new(),
             tasks: JoinSet::new(),
             purged: false,
             closing: false,
             empty_since: Instant::now(),
+            rooms,
         };
         room.adopt(loaded);
         room
@@ -259,31 +239,16 @@ impl Room {
     fn take(&mut self, message: ToRoom) {
         match message {
             ToRoom::Open(joining) => self.join(joining),
-            ToRoom::Edit {
-                link,
-                incoming,
-                held,
-                answer,
-            } => self.receive(link, incoming, held, answer),
+            ToRoom::Edit { link, incoming, held, answer } => self.receive(link, incoming, held, answer),
         }
     }
 
     /// Looks at what was told beside the inbox.
     fn hear(&mut self) {
-        let Slots {
-            seats,
-            document,
-            purged,
-            closing,
-        } = {
+        let Slots { seats, document, purged, closing } = {
             let mut slots = self.bell.slots.lock();
             let (purged, closing) = (slots.purged, slots.closing);
-            Slots {
-                seats: std::mem::take(&mut slots.seats),
-                document: slots.document.take(),
-                purged,
-                closing,
-            }
+            Slots { seats: std::mem::take(&mut slots.seats), document: slots.document.take(), purged, closing }
         };
         self.closing |= closing;
         if let Some(document) = document {
@@ -349,10 +314,7 @@ impl Room {
         let Some(seat) = self.seats.get_mut(&key) else {
             return;
         };
-        let message = Message::Changed {
-            document: self.document.clone(),
-            role,
-        };
+        let message = Message::Changed { document: self.document.clone(), role };
         let told = seat.outlet.offer(self.id, &message);
         seat.change_behind = !told;
         if role.is_none() {
@@ -378,11 +340,7 @@ impl Room {
         let changed = self.board.take_round();
         let only = (changed.len() == 1).then(|| changed[0].connection);
         let message = Message::Presence(changed);
-        for seat in self
-            .seats
-            .values_mut()
-            .filter(|seat| only != Some(seat.connection))
-        {
+        for seat in self.seats.values_mut().filter(|seat| only != Some(seat.connection)) {
             if !(seat.may_take(0) && seat.outlet.offer(self.id, &message)) {
                 seat.presence_behind = true;
             }
@@ -401,16 +359,15 @@ impl Room {
     }
 
     fn compact_if_due(&mut self) {
-        let tail = &mut self.tail;
-        let many = tail.entries >= COMPACT_ENTRIES * tail.patience;
-        let large = tail.bytes >= COMPACT_BYTES.max(tail.snapshot_bytes) * tail.patience;
+        let (tail, settings) = (&mut self.tail, &self.rooms.settings);
+        let many = tail.entries >= settings.compact_entries * tail.patience;
+        let large = tail.bytes >= settings.compact_bytes.max(tail.snapshot_bytes) * tail.patience;
         if tail.compacting || self.purged || !(many || large) {
             return;
         }
         tail.compacting = true;
         let (store, id) = (self.rooms.store.clone(), self.id);
-        self.tasks
-            .spawn(async move { Done::Compacted(replica::compact(&*store, id).await) });
+        self.tasks.spawn(async move { Done::Compacted(replica::compact(&*store, id).await) });
     }
 
     fn compacted(&mut self, result: Result<Arc<Snapshot>, replica::CompactError>) {
@@ -441,11 +398,7 @@ impl Room {
     }
 
     fn end_at(&self) -> Instant {
-        let linger = if self.closing || self.purged {
-            Duration::ZERO
-        } else {
-            self.rooms.settings.linger
-        };
+        let linger = if self.closing || self.purged { Duration::ZERO } else { self.rooms.settings.linger };
         self.empty_since + linger
     }
 }
@@ -456,10 +409,7 @@ impl Drop for Room {
         for seat in self.seats.values() {
             seat.outlet.disconnect();
         }
-        self.rooms
-            .metrics
-            .clients
-            .dec_by(i64::try_from(self.seats.len()).unwrap_or(i64::MAX));
+        self.rooms.metrics.clients.dec_by(i64::try_from(self.seats.len()).unwrap_or(i64::MAX));
         self.rooms.metrics.rooms.dec();
     }
 }

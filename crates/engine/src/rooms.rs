@@ -24,10 +24,7 @@ use crate::{
     store::Store,
 };
 
-pub use crate::{
-    presence::Present,
-    room::{Incoming, WINDOW_BYTES},
-};
+pub use crate::{presence::Present, room::Incoming};
 
 /// The time now, in ms since 1970. The engine has no clock of its own.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -143,6 +140,14 @@ pub struct Start {
 /// Limits of the rooms of a process.
 #[derive(Debug, Clone)]
 pub struct RoomSettings {
+    /// What a client may have unconfirmed, in encoded bytes (D6).
+    pub window_bytes: usize,
+    /// What a room keeps of its newest entries in memory.
+    pub ring_bytes: usize,
+    /// A log is compacted once it has so many entries behind its snapshot ...
+    pub compact_entries: usize,
+    /// ... or so many bytes, if its snapshot is not larger.
+    pub compact_bytes: usize,
     /// How long a room stays after its last client left.
     pub linger: Duration,
     /// Messages in a room's inbox (B2).
@@ -153,9 +158,30 @@ pub struct RoomSettings {
     pub waiting_bytes: usize,
 }
 
+impl RoomSettings {
+    /// What one frame holds at most, unless one entry alone is larger (D6).
+    pub(crate) fn frame_bytes(&self) -> usize {
+        self.window_bytes / 2
+    }
+
+    /// The largest snapshot that comes within the answer to an opening: with a full frame behind it, it fills the window.
+    pub(crate) fn inline_bytes(&self) -> usize {
+        self.window_bytes - self.frame_bytes()
+    }
+
+    /// A piece of a larger snapshot.
+    pub(crate) fn part_bytes(&self) -> usize {
+        self.window_bytes / 4
+    }
+}
+
 impl Default for RoomSettings {
     fn default() -> Self {
         Self {
+            window_bytes: 256 * 1024,
+            ring_bytes: 64 * 1024,
+            compact_entries: 2_000,
+            compact_bytes: 256 * 1024,
             linger: Duration::from_secs(5),
             inbox: 4_096,
             waiting_bytes_per_person: 16 * 1024 * 1024,
@@ -187,12 +213,7 @@ struct Door {
 
 impl Rooms {
     /// No room yet.
-    pub fn new(
-        store: Arc<dyn Store>,
-        settings: RoomSettings,
-        clock: Clock,
-        metrics: Metrics,
-    ) -> Arc<Self> {
+    pub fn new(store: Arc<dyn Store>, settings: RoomSettings, clock: Clock, metrics: Metrics) -> Arc<Self> {
         Arc::new(Self {
             store,
             settings,
@@ -209,9 +230,7 @@ impl Rooms {
     pub fn open(self: &Arc<Self>, opening: Opening, answer: OpenAnswer) -> Client {
         let key = self.next_seat.fetch_add(1, Ordering::Relaxed);
         let mut open = self.open.lock();
-        let door = open
-            .entry(opening.document)
-            .or_insert_with(|| self.build(opening.document));
+        let door = open.entry(opening.document).or_insert_with(|| self.build(opening.document));
         if door.inbox.is_closed() {
             // The room before failed and left its door behind.
             *door = self.build(opening.document);
@@ -223,17 +242,10 @@ impl Rooms {
             bell: door.bell.clone(),
             inbox: door.inbox.clone(),
             waiting: self.waiting_bytes.clone(),
-            caps: (
-                self.settings.waiting_bytes_per_person,
-                self.settings.waiting_bytes,
-            ),
+            caps: (self.settings.waiting_bytes_per_person, self.settings.waiting_bytes),
         };
         // Sent under the lock: a room that ends looks at its inbox under the same lock.
-        let joining = ToRoom::Open(Box::new(Joining {
-            opening,
-            link,
-            answer,
-        }));
+        let joining = ToRoom::Open(Box::new(Joining { opening, link, answer }));
         let refused = door.inbox.try_send(joining).err();
         drop(open);
         if let Some(ToRoom::Open(joining)) = refused.map(mpsc::error::TrySendError::into_inner) {
@@ -246,11 +258,7 @@ impl Rooms {
         let (inbox, receiver) = mpsc::channel(self.settings.inbox);
         let bell = Arc::new(Bell::default());
         tokio::spawn(room::live(id, self.clone(), receiver, bell.clone()));
-        Door {
-            inbox,
-            bell,
-            waiting: HashMap::new(),
-        }
+        Door { inbox, bell, waiting: HashMap::new() }
     }
 
     /// Takes note that a document's row changed: everybody in its room is told, and judged by it from now on.
@@ -284,21 +292,13 @@ impl Rooms {
     }
 
     /// Ends a room, unless somebody is on the way in: then it lives on.
-    pub(crate) fn retire(
-        &self,
-        id: DocumentId,
-        bell: &Arc<Bell>,
-        inbox: &mut mpsc::Receiver<ToRoom>,
-    ) -> bool {
+    pub(crate) fn retire(&self, id: DocumentId, bell: &Arc<Bell>, inbox: &mut mpsc::Receiver<ToRoom>) -> bool {
         let mut open = self.open.lock();
         if !inbox.is_empty() {
             return false;
         }
         inbox.close();
-        if open
-            .get(&id)
-            .is_some_and(|door| Arc::ptr_eq(&door.bell, bell))
-        {
+        if open.get(&id).is_some_and(|door| Arc::ptr_eq(&door.bell, bell)) {
             open.remove(&id);
         }
         drop(open);
@@ -336,19 +336,11 @@ impl Client {
     /// Hands an edit to the room. `answer` is called once: at once if the room is too busy (B2), else when the edit is
     /// durable or refused. Edits of one client are judged in the order of the calls.
     pub fn edit(&self, edit: Incoming, answer: Answer) {
-        let counters = [
-            (self.link.waiting_bytes.clone(), self.caps.0),
-            (self.waiting.clone(), self.caps.1),
-        ];
+        let counters = [(self.link.waiting_bytes.clone(), self.caps.0), (self.waiting.clone(), self.caps.1)];
         let Some(held) = Held::take(edit.update.len(), counters) else {
             return answer(Err(Refusal::Busy));
         };
-        let message = ToRoom::Edit {
-            link: self.link.clone(),
-            incoming: edit,
-            held,
-            answer,
-        };
+        let message = ToRoom::Edit { link: self.link.clone(), incoming: edit, held, answer };
         if let Err(refused) = self.inbox.try_send(message)
             && let ToRoom::Edit { answer, .. } = refused.into_inner()
         {

@@ -36,12 +36,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`Store::load`].
-    async fn since(
-        &self,
-        document: DocumentId,
-        cursor: Cursor,
-        limit_bytes: usize,
-    ) -> Result<Since, StoreError>;
+    async fn since(&self, document: DocumentId, cursor: Cursor, limit_bytes: usize) -> Result<Since, StoreError>;
 
     /// Puts a snapshot in the place of the entries that it covers and turns those into history, atomically (L2, L4, H1).
     /// Entries behind `snapshot.through` stay.
@@ -54,12 +49,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`Store::load`].
-    async fn history(
-        &self,
-        document: DocumentId,
-        after: Seq,
-        limit_bytes: usize,
-    ) -> Result<Vec<Entry>, StoreError>;
+    async fn history(&self, document: DocumentId, after: Seq, limit_bytes: usize) -> Result<Vec<Entry>, StoreError>;
 
     // Documents.
 
@@ -79,11 +69,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`Store::document`].
-    async fn change_document(
-        &self,
-        id: DocumentId,
-        change: DocumentChange,
-    ) -> Result<Document, StoreError>;
+    async fn change_document(&self, id: DocumentId, change: DocumentChange) -> Result<Document, StoreError>;
 
     /// Deletes a trashed document with its log and its history, for ever. Its id stays used (L8).
     ///
@@ -110,11 +96,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// `Conflict` if the folded name is taken; `NotFound` if the invitation is unknown, used or over.
-    async fn create_person(
-        &self,
-        person: Person,
-        invitation: Option<Invitation>,
-    ) -> Result<Person, StoreError>;
+    async fn create_person(&self, person: Person, invitation: Option<Invitation>) -> Result<Person, StoreError>;
 
     /// A person by id.
     ///
@@ -144,11 +126,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// `Conflict` if the code was given before.
-    async fn create_invitation(
-        &self,
-        code_hash: [u8; 32],
-        expires_ms: i64,
-    ) -> Result<(), StoreError>;
+    async fn create_invitation(&self, code_hash: [u8; 32], expires_ms: i64) -> Result<(), StoreError>;
 
     // Sessions.
 

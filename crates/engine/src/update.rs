@@ -144,6 +144,14 @@ impl Update {
         let found = self.brings.binary_search_by_key(&client, |run| run.client);
         found.map_or(0, |at| self.brings[at].clocks.end)
     }
+
+    /// Whether this deletes all of the `len` items from `first` on.
+    fn deletes(&self, first: Id, len: u32) -> bool {
+        let Id { client, clock } = first;
+        let at = self.deletes.partition_point(|run| (run.client, run.clocks.end) <= (client, clock));
+        let covers = |run: &Run| run.client == client && run.clocks.start <= clock && run.clocks.end - clock >= len;
+        self.deletes.get(at).is_some_and(covers)
+    }
 }
 
 /// The name of one item: the client that made it, and that client's clock then.
@@ -213,9 +221,7 @@ pub fn read(bytes: &[u8]) -> Result<Update, Malformed> {
 /// As [`read`], for a whole document's update that we made ourselves: it may be of any size.
 pub(crate) fn read_whole(bytes: &[u8]) -> Result<Update, Malformed> {
     let mut types = 0;
-    let mut update = read_with(bytes, |block| {
-        types += u32::from(matches!(block.content, Content::Type(_)))
-    })?;
+    let mut update = read_with(bytes, |block| types += u32::from(matches!(block.content, Content::Type(_))))?;
     update.levels = types;
     if types as usize > MAX_LEVELS || update.brings.len() > 1 {
         update.levels = shape::levels(bytes)?;
@@ -248,12 +254,7 @@ fn read_section<'a>(
     let blocks = cursor.count(2)?;
     let client = cursor.client()?;
     let start = cursor.clock()?;
-    if blocks == 0
-        || update
-            .brings
-            .last()
-            .is_some_and(|last| last.client <= client)
-    {
+    if blocks == 0 || update.brings.last().is_some_and(|last| last.client <= client) {
         return Err(Malformed::Client);
     }
     let mut clock = start;
@@ -262,10 +263,7 @@ fn read_section<'a>(
         clock = run_end(clock, block.len)?;
         visit(block);
     }
-    update.brings.push(Run {
-        client,
-        clocks: start..clock,
-    });
+    update.brings.push(Run { client, clocks: start..clock });
     Ok(())
 }
 
@@ -274,20 +272,11 @@ const HAS_KEY: u8 = 0b0010_0000;
 const HAS_RIGHT: u8 = 0b0100_0000;
 const HAS_LEFT: u8 = 0b1000_0000;
 
-fn read_block<'a>(
-    cursor: &mut Cursor<'a>,
-    id: Id,
-    update: &mut Update,
-) -> Result<Block<'a>, Malformed> {
+fn read_block<'a>(cursor: &mut Cursor<'a>, id: Id, update: &mut Update) -> Result<Block<'a>, Malformed> {
     let info = cursor.byte()?;
     if info == 0 {
         let len = cursor.empty_run()?;
-        return Ok(Block {
-            id,
-            len,
-            hangs: Hangs::Nowhere,
-            content: Content::Deleted,
-        });
+        return Ok(Block { id, len, hangs: Hangs::Nowhere, content: Content::Deleted });
     }
     let mut neighbour = |cursor: &mut Cursor<'a>, flag: u8| match info & flag {
         0 => Ok(None),
@@ -301,29 +290,13 @@ fn read_block<'a>(
         read_parent(cursor, id, info & HAS_KEY != 0, update)?
     };
     let (content, len) = read_content(cursor, info & LOW_BITS)?;
-    Ok(Block {
-        id,
-        len,
-        hangs,
-        content,
-    })
+    Ok(Block { id, len, hangs, content })
 }
 
-fn read_parent<'a>(
-    cursor: &mut Cursor<'a>,
-    id: Id,
-    keyed: bool,
-    update: &mut Update,
-) -> Result<Hangs<'a>, Malformed> {
+fn read_parent<'a>(cursor: &mut Cursor<'a>, id: Id, keyed: bool, update: &mut Update) -> Result<Hangs<'a>, Malformed> {
     let hangs = match cursor.number()? {
-        1 => Hangs::Root {
-            name: cursor.text()?,
-            keyed,
-        },
-        0 => Hangs::In {
-            item: read_dependency(cursor, id, update)?,
-            keyed,
-        },
+        1 => Hangs::Root { name: cursor.text()?, keyed },
+        0 => Hangs::In { item: read_dependency(cursor, id, update)?, keyed },
         _ => return Err(Malformed::Kind),
     };
     if keyed {
@@ -382,10 +355,7 @@ fn read_type(cursor: &mut Cursor<'_>) -> Result<Kind, Malformed> {
 
 /// Reads the id of an item that the block `by` depends on, and notes it.
 fn read_dependency(cursor: &mut Cursor<'_>, by: Id, update: &mut Update) -> Result<Id, Malformed> {
-    let id = Id {
-        client: cursor.client()?,
-        clock: cursor.clock()?,
-    };
+    let id = Id { client: cursor.client()?, clock: cursor.clock()? };
     if id.client != by.client {
         note_need(update, id.client, run_end(id.clock, 1)?);
     } else if id.clock >= by.clock {
@@ -397,13 +367,7 @@ fn read_dependency(cursor: &mut Cursor<'_>, by: Id, update: &mut Update) -> Resu
 /// Notes a need. Looks only at the latest few, so that hostile input costs no more than its bytes;
 /// [`keep_open_needs`] brings the rest together.
 fn note_need(update: &mut Update, client: u32, end: u32) {
-    match update
-        .needs
-        .iter_mut()
-        .rev()
-        .take(4)
-        .find(|need| need.client == client)
-    {
+    match update.needs.iter_mut().rev().take(4).find(|need| need.client == client) {
         Some(need) => need.end = need.end.max(end),
         None => update.needs.push(Need { client, end }),
     }
@@ -436,10 +400,7 @@ fn read_deletes(cursor: &mut Cursor<'_>, update: &mut Update) -> Result<(), Malf
             match update.deletes.last_mut() {
                 _ if start < last_end => return Err(Malformed::Clock),
                 Some(run) if at > 0 && start == last_end => run.clocks.end = end,
-                _ => update.deletes.push(Run {
-                    client,
-                    clocks: start..end,
-                }),
+                _ => update.deletes.push(Run { client, clocks: start..end }),
             }
             last_end = end;
         }
@@ -467,10 +428,6 @@ fn run_end(start: u32, len: u32) -> Result<u32, Malformed> {
 
 /// The clocks that a text takes: its UTF-16 units.
 fn utf16_len(text: &str) -> Result<u32, Malformed> {
-    let units = if text.is_ascii() {
-        text.len()
-    } else {
-        text.encode_utf16().count()
-    };
+    let units = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
     u32::try_from(units).map_err(|_| Malformed::TooLarge)
 }

@@ -16,7 +16,7 @@ use tracing::{error, warn};
 use super::{
     Done, Room,
     ledger::{Claim, Incoming, Ledger, Verdict},
-    ring::{FRAME_BYTES, Frame},
+    ring::Frame,
     seat::{Link, Position, SeatKey},
 };
 use crate::{
@@ -45,14 +45,10 @@ pub(crate) struct Held {
 impl Held {
     /// Counts the bytes in each counter, unless one of them would pass its cap.
     pub(crate) fn take(bytes: usize, counters: [(Arc<AtomicUsize>, usize); 2]) -> Option<Self> {
-        let room = counters
-            .iter()
-            .all(|(counter, cap)| counter.load(Ordering::Relaxed).saturating_add(bytes) <= *cap);
+        let room = counters.iter().all(|(counter, cap)| counter.load(Ordering::Relaxed).saturating_add(bytes) <= *cap);
         room.then(|| {
             let counters = counters.map(|(counter, _)| counter);
-            counters
-                .iter()
-                .for_each(|counter| _ = counter.fetch_add(bytes, Ordering::Relaxed));
+            counters.iter().for_each(|counter| _ = counter.fetch_add(bytes, Ordering::Relaxed));
             Self { bytes, counters }
         })
     }
@@ -124,28 +120,14 @@ pub(super) enum Reread {
 
 impl Room {
     /// An edit arrives.
-    pub(super) fn receive(
-        &mut self,
-        link: Arc<Link>,
-        incoming: Incoming,
-        held: Held,
-        answer: Answer,
-    ) {
+    pub(super) fn receive(&mut self, link: Arc<Link>, incoming: Incoming, held: Held, answer: Answer) {
         if self.closing || matches!(self.desk.work, Work::Rereading { failed: true }) {
             return self.refuse(vec![answer], Refusal::Unavailable);
         }
-        let claim = self
-            .permit(&link)
-            .and_then(|()| Claim::read(link.person, incoming));
+        let claim = self.permit(&link).and_then(|()| Claim::read(link.person, incoming));
         match claim {
             Ok(claim) => {
-                let received = Received {
-                    link,
-                    claim,
-                    _held: held,
-                    arrived: Instant::now(),
-                    answers: vec![answer],
-                };
+                let received = Received { link, claim, _held: held, arrived: Instant::now(), answers: vec![answer] };
                 self.consider(received, false);
             }
             Err(refusal) => self.refuse(vec![answer], refusal),
@@ -177,10 +159,7 @@ impl Room {
                 }
             }
             Verdict::Lacks if log_was_reread => {
-                self.refuse(
-                    received.answers,
-                    Refusal::Invalid("it depends on what nobody has"),
-                );
+                self.refuse(received.answers, Refusal::Invalid("it depends on what nobody has"));
             }
             Verdict::Lacks => self.desk.lacking.push(received),
             Verdict::Refuse(refusal) => self.refuse(received.answers, refusal),
@@ -203,25 +182,21 @@ impl Room {
             return self.reread(false);
         }
         self.judge_rights_again();
-        let batch = self.desk.next_batch();
+        let batch = self.desk.next_batch(self.rooms.settings.frame_bytes());
         if batch.is_empty() {
             return;
         }
         let edits = batch.iter().map(|waiting| waiting.edit.clone()).collect();
         let entry = Arc::new(Entry::after(self.head, self.rooms.now_ms(), edits));
         let (store, id, appended) = (self.rooms.store.clone(), self.id, entry.clone());
-        self.tasks
-            .spawn(async move { Done::Appended(store.append(id, appended).await) });
+        self.tasks.spawn(async move { Done::Appended(store.append(id, appended).await) });
         self.desk.work = Work::Appending { batch, entry };
     }
 
     /// If somebody lost the right to edit meanwhile, all that waits is judged anew: what follows may have built upon it.
     fn judge_rights_again(&mut self) {
         let waiting = &self.desk.waiting;
-        if waiting
-            .iter()
-            .all(|waiting| self.permit(&waiting.received.link).is_ok())
-        {
+        if waiting.iter().all(|waiting| self.permit(&waiting.received.link).is_ok()) {
             return;
         }
         let waiting = std::mem::take(&mut self.desk.waiting);
@@ -255,10 +230,7 @@ impl Room {
         let moved = self.move_sole_author(&batch, &frame);
         let last = batch.len().saturating_sub(1);
         for (index, Waiting { received, .. }) in batch.into_iter().enumerate() {
-            self.rooms
-                .metrics
-                .edit_seconds
-                .observe(received.arrived.elapsed().as_secs_f64());
+            self.rooms.metrics.edit_seconds.observe(received.arrived.elapsed().as_secs_f64());
             let mut answers = received.answers.into_iter();
             if let (true, Some(answer)) = (index == last, answers.next()) {
                 answer(Ok(Receipt { moved }));
@@ -300,16 +272,9 @@ impl Room {
         error!(document = %self.id, %cause, "an append failed");
         self.ledger.forget_waiting();
         let refusal = Refusal::from(cause);
-        let waiting = std::mem::take(&mut self.desk.waiting)
-            .into_iter()
-            .map(|waiting| waiting.received);
+        let waiting = std::mem::take(&mut self.desk.waiting).into_iter().map(|waiting| waiting.received);
         let lacking = std::mem::take(&mut self.desk.lacking);
-        for received in batch
-            .into_iter()
-            .map(|waiting| waiting.received)
-            .chain(waiting)
-            .chain(lacking)
-        {
+        for received in batch.into_iter().map(|waiting| waiting.received).chain(waiting).chain(lacking) {
             self.refuse(received.answers, refusal);
         }
         self.reread(true);
@@ -404,18 +369,13 @@ impl Desk {
     }
 
     /// What goes into one entry: so much that one frame carries it, unless one edit alone is larger (D6).
-    fn next_batch(&mut self) -> Vec<Waiting> {
+    fn next_batch(&mut self, limit_bytes: usize) -> Vec<Waiting> {
         let mut bytes = 0;
         let fits = |waiting: &&Waiting| {
             bytes += waiting.edit.update.len() + 5;
-            bytes <= FRAME_BYTES
+            bytes <= limit_bytes
         };
-        let count = self
-            .waiting
-            .iter()
-            .take(ENTRY_EDITS)
-            .take_while(fits)
-            .count();
+        let count = self.waiting.iter().take(ENTRY_EDITS).take_while(fits).count();
         let count = count.max(1).min(self.waiting.len());
         self.waiting.drain(..count).collect()
     }

@@ -7,23 +7,17 @@ use bytes::Bytes;
 
 use super::{
     Done, Joining, Room,
-    ring::{FRAME_BYTES, Frame},
-    seat::{Position, Seat, SeatKey, WINDOW_BYTES},
+    ring::Frame,
+    seat::{Position, Seat, SeatKey},
 };
 use crate::{
     document::DocumentId,
     log::{Cursor, Snapshot},
     presence::Present,
     refusal::Refusal,
-    rooms::{Message, Opened, Start},
+    rooms::{Message, Opened, RoomSettings, Start},
     store::{Loaded, Since, Store, StoreError},
 };
-
-/// A piece of a snapshot that is too large for the answer to `open`.
-const PART_BYTES: usize = 64 * 1024;
-
-/// The largest snapshot that comes within the answer: with a full frame behind it, it just fills the window.
-const INLINE_SNAPSHOT_BYTES: usize = WINDOW_BYTES - FRAME_BYTES;
 
 /// Clients that are offered a frame before other tasks of the process have their turn.
 const OFFERS_AT_ONCE: usize = 64;
@@ -52,16 +46,9 @@ impl Room {
             return (joining.answer)(Err(refusal));
         }
         let (key, cursor) = (joining.link.key, joining.opening.cursor);
-        if let Some(cursor) =
-            cursor.filter(|cursor| *cursor == self.head || self.ring.knows(*cursor))
-        {
-            let frame = self.ring.after(cursor.seq);
-            let fetched = Fetched {
-                from: cursor,
-                other_history: false,
-                snapshot: None,
-                frame,
-            };
+        if let Some(cursor) = cursor.filter(|cursor| *cursor == self.head || self.ring.knows(*cursor)) {
+            let frame = self.ring.after(cursor.seq, self.rooms.settings.frame_bytes());
+            let fetched = Fetched { from: cursor, other_history: false, snapshot: None, frame };
             return self.seat(*joining, fetched);
         }
         self.joining.insert(key, joining);
@@ -71,18 +58,15 @@ impl Room {
     /// Reads what a client needs from the store, in a task of its own.
     fn fetch(&mut self, key: SeatKey, cursor: Option<Cursor>) {
         let (store, id, known) = (self.rooms.store.clone(), self.id, self.snapshot.clone());
+        let limit_bytes = self.rooms.settings.frame_bytes();
         self.tasks.spawn(async move {
-            let result = fetch(&*store, id, cursor, &known).await;
+            let result = fetch(&*store, id, cursor, &known, limit_bytes).await;
             Done::Fetched { key, result }
         });
     }
 
     pub(super) fn fetched(&mut self, key: SeatKey, result: Result<Fetched, StoreError>) {
-        if let Ok(Fetched {
-            snapshot: Some(snapshot),
-            ..
-        }) = &result
-        {
+        if let Ok(Fetched { snapshot: Some(snapshot), .. }) = &result {
             self.snapshot = Arc::downgrade(snapshot);
         }
         if let Some(joining) = self.joining.remove(&key) {
@@ -100,10 +84,7 @@ impl Room {
         match result {
             Ok(fetched) if !fetched.other_history => {
                 begin(seat, fetched.from, fetched.snapshot);
-                if let Some(frame) = fetched
-                    .frame
-                    .filter(|_| matches!(seat.position, Position::At(_)))
-                {
+                if let Some(frame) = fetched.frame.filter(|_| matches!(seat.position, Position::At(_))) {
                     offer_frame(self.id, seat, frame);
                 }
                 self.serve(key);
@@ -118,31 +99,24 @@ impl Room {
 
     /// Gives somebody a seat, and the answer to `open`.
     fn seat(&mut self, joining: Joining, fetched: Fetched) {
-        let Joining {
-            opening,
-            link,
-            answer,
-        } = joining;
+        let Joining { opening, link, answer } = joining;
         if link.is_gone() {
             return;
         }
         let Some(role) = self.role(&link).filter(|_| !self.purged) else {
             return answer(Err(Refusal::NotFound));
         };
+        let settings = &self.rooms.settings;
         let key = link.key;
-        let mut seat = Seat::new(
-            link,
-            opening.outlet,
-            opening.connection,
-            Position::At(fetched.from),
-        );
+        let mut seat =
+            Seat::new(link, opening.outlet, opening.connection, Position::At(fetched.from), settings.window_bytes);
         let opened = Opened {
             document: self.document.clone(),
             role,
-            window_bytes: WINDOW_BYTES,
+            window_bytes: settings.window_bytes,
             history_changed: fetched.other_history,
             head: self.head.seq.max(fetched.from.seq),
-            start: start(&mut seat, fetched),
+            start: start(&mut seat, fetched, settings),
             present: self.board.all_but(opening.connection),
         };
         let present = Present {
@@ -160,11 +134,7 @@ impl Room {
 
     /// Offers a new frame to everybody who has all before it. Paced by itself: the next one is not begun before.
     pub(super) async fn fan_out(&mut self, frame: &Frame) {
-        let message = Message::Edits {
-            from: frame.from,
-            to: frame.to,
-            updates: frame.updates.clone(),
-        };
+        let message = Message::Edits { from: frame.from, to: frame.to, updates: frame.updates.clone() };
         for (index, seat) in self.seats.values_mut().enumerate() {
             if matches!(seat.position, Position::At(cursor) if cursor.seq == frame.from)
                 && seat.may_take(frame.updates.len())
@@ -181,14 +151,15 @@ impl Room {
 
     /// Sends a client what comes next for it, until it has everything or its window is full.
     pub(super) fn serve(&mut self, key: SeatKey) {
+        let (frame_bytes, part_bytes) = (self.rooms.settings.frame_bytes(), self.rooms.settings.part_bytes());
         while let Some(seat) = self.seats.get_mut(&key) {
             match &seat.position {
                 Position::Reading => return,
                 Position::At(cursor) if cursor.seq >= self.head.seq => return,
                 Position::At(cursor) => {
                     let cursor = *cursor;
-                    let Some(frame) = self.ring.after(cursor.seq) else {
-                        if seat.may_take(FRAME_BYTES) {
+                    let Some(frame) = self.ring.after(cursor.seq, frame_bytes) else {
+                        if seat.may_take(frame_bytes) {
                             seat.position = Position::Reading;
                             self.fetch(key, Some(cursor));
                         }
@@ -200,7 +171,7 @@ impl Room {
                 }
                 Position::Snapshot { snapshot, part } => {
                     let (snapshot, part) = (snapshot.clone(), *part);
-                    if !offer_part(self.id, seat, &snapshot, part) {
+                    if !offer_part(self.id, seat, &snapshot, part, part_bytes) {
                         return;
                     }
                 }
@@ -210,22 +181,14 @@ impl Room {
 }
 
 /// What of the content comes within the answer; it moves the seat to where the answer brings the client.
-fn start(seat: &mut Seat, fetched: Fetched) -> Start {
-    let Fetched {
-        from,
-        snapshot,
-        frame,
-        ..
-    } = fetched;
-    if let Some(snapshot) = snapshot
-        .as_ref()
-        .filter(|snapshot| snapshot.update.len() > INLINE_SNAPSHOT_BYTES)
-    {
+fn start(seat: &mut Seat, fetched: Fetched, settings: &RoomSettings) -> Start {
+    let Fetched { from, snapshot, frame, .. } = fetched;
+    if let Some(snapshot) = snapshot.as_ref().filter(|snapshot| snapshot.update.len() > settings.inline_bytes()) {
         begin(seat, from, Some(snapshot.clone()));
         return Start {
             cursor: from,
             snapshot: None,
-            parts: parts_of(snapshot),
+            parts: parts_of(snapshot, settings.part_bytes()),
             updates: Bytes::new(),
         };
     }
@@ -236,12 +199,7 @@ fn start(seat: &mut Seat, fetched: Fetched) -> Start {
     if bytes > 0 {
         seat.sent(cursor.seq, 0, bytes);
     }
-    Start {
-        cursor,
-        snapshot,
-        parts: 0,
-        updates,
-    }
+    Start { cursor, snapshot, parts: 0, updates }
 }
 
 /// Sets a seat to where a fetch begins.
@@ -257,11 +215,7 @@ fn begin(seat: &mut Seat, from: Cursor, snapshot: Option<Arc<Snapshot>>) {
 
 fn offer_frame(document: DocumentId, seat: &mut Seat, frame: Frame) -> bool {
     let (to, bytes) = (frame.to, frame.updates.len());
-    let message = Message::Edits {
-        from: frame.from,
-        to,
-        updates: frame.updates,
-    };
+    let message = Message::Edits { from: frame.from, to, updates: frame.updates };
     let sent = seat.may_take(bytes) && seat.outlet.offer(document, &message);
     if sent {
         seat.position = Position::At(to);
@@ -270,35 +224,25 @@ fn offer_frame(document: DocumentId, seat: &mut Seat, frame: Frame) -> bool {
     sent
 }
 
-fn offer_part(document: DocumentId, seat: &mut Seat, snapshot: &Arc<Snapshot>, part: u32) -> bool {
-    let parts = parts_of(snapshot);
-    let start = part as usize * PART_BYTES;
-    let bytes = snapshot
-        .update
-        .slice(start..(start + PART_BYTES).min(snapshot.update.len()));
+fn offer_part(document: DocumentId, seat: &mut Seat, snapshot: &Arc<Snapshot>, part: u32, part_bytes: usize) -> bool {
+    let parts = parts_of(snapshot, part_bytes);
+    let start = part as usize * part_bytes;
+    let bytes = snapshot.update.slice(start..(start + part_bytes).min(snapshot.update.len()));
     let length = bytes.len();
-    let message = Message::Snapshot {
-        part,
-        parts,
-        through: snapshot.through,
-        bytes,
-    };
+    let message = Message::Snapshot { part, parts, through: snapshot.through, bytes };
     let sent = seat.may_take(length) && seat.outlet.offer(document, &message);
     if sent {
         seat.sent(snapshot.through.seq, part + 1, length);
         seat.position = match part + 1 {
-            next if next < parts => Position::Snapshot {
-                snapshot: snapshot.clone(),
-                part: next,
-            },
+            next if next < parts => Position::Snapshot { snapshot: snapshot.clone(), part: next },
             _ => Position::At(snapshot.through),
         };
     }
     sent
 }
 
-fn parts_of(snapshot: &Snapshot) -> u32 {
-    u32::try_from(snapshot.update.len().div_ceil(PART_BYTES)).unwrap_or(u32::MAX)
+fn parts_of(snapshot: &Snapshot, part_bytes: usize) -> u32 {
+    u32::try_from(snapshot.update.len().div_ceil(part_bytes)).unwrap_or(u32::MAX)
 }
 
 /// Reads what a client with this cursor needs next.
@@ -307,38 +251,23 @@ async fn fetch(
     document: DocumentId,
     cursor: Option<Cursor>,
     known: &Weak<Snapshot>,
+    limit_bytes: usize,
 ) -> Result<Fetched, StoreError> {
     let mut other_history = false;
     if let Some(from) = cursor {
-        match store.since(document, from, FRAME_BYTES).await? {
+        match store.since(document, from, limit_bytes).await? {
             Since::Entries(entries) => {
                 let frames: Vec<Frame> = entries.iter().map(Frame::of).collect();
-                return Ok(Fetched {
-                    from,
-                    other_history,
-                    snapshot: None,
-                    frame: Frame::join(&frames),
-                });
+                return Ok(Fetched { from, other_history, snapshot: None, frame: Frame::join(&frames, limit_bytes) });
             }
             Since::Covered => {}
             Since::OtherHistory => other_history = true,
         }
     }
     let Loaded { snapshot, tail } = store.load(document).await?;
-    let snapshot = snapshot.map(|read| {
-        known
-            .upgrade()
-            .filter(|known| known.through == read.through)
-            .unwrap_or_else(|| Arc::new(read))
-    });
-    let from = snapshot
-        .as_ref()
-        .map_or_else(|| Cursor::start(document), |snapshot| snapshot.through);
+    let snapshot = snapshot
+        .map(|read| known.upgrade().filter(|known| known.through == read.through).unwrap_or_else(|| Arc::new(read)));
+    let from = snapshot.as_ref().map_or_else(|| Cursor::start(document), |snapshot| snapshot.through);
     let frames: Vec<Frame> = tail.iter().map(Frame::of).collect();
-    Ok(Fetched {
-        from,
-        other_history,
-        snapshot,
-        frame: Frame::join(&frames),
-    })
+    Ok(Fetched { from, other_history, snapshot, frame: Frame::join(&frames, limit_bytes) })
 }

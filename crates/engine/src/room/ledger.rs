@@ -36,13 +36,9 @@ pub(super) struct Claim {
 
 impl Claim {
     pub(super) fn read(person: PersonId, incoming: Incoming) -> Result<Self, Refusal> {
-        let update = update::read(&incoming.update)
-            .map_err(|_| Refusal::Invalid("this is not a Yjs update that we accept"))?;
-        Ok(Self {
-            person,
-            incoming,
-            update,
-        })
+        let update =
+            update::read(&incoming.update).map_err(|_| Refusal::Invalid("this is not a Yjs update that we accept"))?;
+        Ok(Self { person, incoming, update })
     }
 }
 
@@ -70,19 +66,12 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn new(durable: Writers) -> Self {
-        Self {
-            durable,
-            accepted: BTreeMap::new(),
-        }
+        Self { durable, accepted: BTreeMap::new() }
     }
 
     /// Judges an edit against everything before it, and takes note of it if it is accepted.
     pub(super) fn judge(&mut self, claim: &Claim, now_ms: i64) -> Verdict {
-        let Incoming {
-            writer: id,
-            n,
-            ref update,
-        } = claim.incoming;
+        let Incoming { writer: id, n, ref update } = claim.incoming;
         let known = self.writer(id).copied();
         if known.is_some_and(|writer| writer.person != claim.person) {
             return Verdict::Refuse(Refusal::WriterTaken);
@@ -90,18 +79,9 @@ impl Ledger {
         if self.durable.get(id).is_some_and(|writer| n <= writer.n) {
             return Verdict::Stored;
         }
-        let mut writer = known.unwrap_or(Writer {
-            person: claim.person,
-            clock: 0,
-            n: 0,
-            since_ms: now_ms,
-        });
+        let mut writer = known.unwrap_or(Writer { person: claim.person, clock: 0, n: 0, since_ms: now_ms });
         if n <= writer.n {
-            return if n == 0 {
-                Verdict::Refuse(Refusal::Invalid("n begins at 1"))
-            } else {
-                Verdict::Waits
-            };
+            return if n == 0 { Verdict::Refuse(Refusal::Invalid("n begins at 1")) } else { Verdict::Waits };
         }
         if n != writer.n + 1 {
             return Verdict::Refuse(Refusal::OutOfOrder);
@@ -117,18 +97,11 @@ impl Ledger {
         };
         if !clocks.is_empty() {
             if clocks.start != writer.clock {
-                return Verdict::Refuse(Refusal::Invalid(
-                    "its first clock is not the writer's next",
-                ));
+                return Verdict::Refuse(Refusal::Invalid("its first clock is not the writer's next"));
             }
             writer.clock = clocks.end;
         }
-        if claim
-            .update
-            .needs
-            .iter()
-            .any(|need| self.clock(need.client) < need.end)
-        {
+        if claim.update.needs.iter().any(|need| self.clock(need.client) < need.end) {
             return Verdict::Lacks;
         }
         if known.is_none() && self.begun_today(claim.person, now_ms) >= NEW_WRITERS_PER_DAY {
@@ -136,21 +109,14 @@ impl Ledger {
         }
         writer.n = n;
         self.accepted.insert(id, writer);
-        Verdict::Accept(Edit {
-            person: claim.person,
-            writer: id,
-            n,
-            clock: writer.clock,
-            update: update.clone(),
-        })
+        Verdict::Accept(Edit { person: claim.person, writer: id, n, clock: writer.clock, update: update.clone() })
     }
 
     /// Takes note of an entry that is in the log.
     pub(super) fn note(&mut self, entry: &Entry) {
         self.durable.note(entry);
         let durable = &self.durable;
-        self.accepted
-            .retain(|id, waiting| durable.get(*id).is_none_or(|writer| writer.n < waiting.n));
+        self.accepted.retain(|id, waiting| durable.get(*id).is_none_or(|writer| writer.n < waiting.n));
     }
 
     /// What waited is dropped: accepted is durable again (W4).
@@ -167,10 +133,8 @@ impl Ledger {
     }
 
     fn begun_today(&self, person: PersonId, now_ms: i64) -> usize {
-        let waiting = self
-            .accepted
-            .iter()
-            .filter(|(id, writer)| writer.person == person && self.durable.get(**id).is_none());
+        let waiting =
+            self.accepted.iter().filter(|(id, writer)| writer.person == person && self.durable.get(**id).is_none());
         waiting.count() + self.durable.begun_by(person, now_ms - DAY_MS)
     }
 }
@@ -185,9 +149,7 @@ mod tests {
 
     /// One item "x" at `clock` of `writer`, first in `text`.
     fn insert(writer: u8, clock: u8) -> Vec<u8> {
-        vec![
-            1, 1, writer, clock, 4, 1, 4, b't', b'e', b'x', b't', 1, b'x', 0,
-        ]
+        vec![1, 1, writer, clock, 4, 1, 4, b't', b'e', b'x', b't', 1, b'x', 0]
     }
 
     /// Deletes one item at `clock` of `writer`.
@@ -195,18 +157,8 @@ mod tests {
         vec![0, 1, writer, 1, clock, 1]
     }
 
-    fn judge(
-        ledger: &mut Ledger,
-        person: PersonId,
-        writer: u32,
-        n: u64,
-        update: Vec<u8>,
-    ) -> Verdict {
-        let incoming = Incoming {
-            writer,
-            n,
-            update: update.into(),
-        };
+    fn judge(ledger: &mut Ledger, person: PersonId, writer: u32, n: u64, update: Vec<u8>) -> Verdict {
+        let incoming = Incoming { writer, n, update: update.into() };
         match Claim::read(person, incoming) {
             Ok(claim) => ledger.judge(&claim, 1_000),
             Err(refusal) => Verdict::Refuse(refusal),
@@ -227,45 +179,21 @@ mod tests {
     #[test]
     fn w1_clocks_and_numbers_follow_on() {
         let mut ledger = Ledger::new(Writers::default());
-        assert_eq!(
-            accepted(judge(&mut ledger, ANA, 7, 1, insert(7, 0))).clock,
-            1
-        );
-        assert_eq!(
-            accepted(judge(&mut ledger, ANA, 7, 2, insert(7, 1))).clock,
-            2
-        );
-        assert_eq!(
-            judge(&mut ledger, ANA, 7, 4, insert(7, 2)),
-            Verdict::Refuse(Refusal::OutOfOrder)
-        );
-        assert!(matches!(
-            judge(&mut ledger, ANA, 7, 3, insert(7, 3)),
-            Verdict::Refuse(Refusal::Invalid(_))
-        ));
-        assert!(matches!(
-            judge(&mut ledger, ANA, 7, 3, insert(8, 0)),
-            Verdict::Refuse(Refusal::Invalid(_))
-        ));
-        assert!(matches!(
-            judge(&mut ledger, ANA, 9, 0, insert(9, 0)),
-            Verdict::Refuse(Refusal::Invalid(_))
-        ));
+        assert_eq!(accepted(judge(&mut ledger, ANA, 7, 1, insert(7, 0))).clock, 1);
+        assert_eq!(accepted(judge(&mut ledger, ANA, 7, 2, insert(7, 1))).clock, 2);
+        assert_eq!(judge(&mut ledger, ANA, 7, 4, insert(7, 2)), Verdict::Refuse(Refusal::OutOfOrder));
+        assert!(matches!(judge(&mut ledger, ANA, 7, 3, insert(7, 3)), Verdict::Refuse(Refusal::Invalid(_))));
+        assert!(matches!(judge(&mut ledger, ANA, 7, 3, insert(8, 0)), Verdict::Refuse(Refusal::Invalid(_))));
+        assert!(matches!(judge(&mut ledger, ANA, 9, 0, insert(9, 0)), Verdict::Refuse(Refusal::Invalid(_))));
     }
 
     #[test]
     fn w2_a_foreign_writer_is_refused_before_it_can_look_like_a_retry() {
         let mut ledger = Ledger::new(Writers::default());
         let edit = accepted(judge(&mut ledger, ANA, 7, 1, insert(7, 0)));
-        assert_eq!(
-            judge(&mut ledger, BIA, 7, 1, insert(7, 0)),
-            Verdict::Refuse(Refusal::WriterTaken)
-        );
+        assert_eq!(judge(&mut ledger, BIA, 7, 1, insert(7, 0)), Verdict::Refuse(Refusal::WriterTaken));
         commit(&mut ledger, vec![edit]);
-        assert_eq!(
-            judge(&mut ledger, BIA, 7, 1, insert(7, 0)),
-            Verdict::Refuse(Refusal::WriterTaken)
-        );
+        assert_eq!(judge(&mut ledger, BIA, 7, 1, insert(7, 0)), Verdict::Refuse(Refusal::WriterTaken));
     }
 
     #[test]
@@ -309,10 +237,7 @@ mod tests {
         for writer in 0..NEW_WRITERS_PER_DAY as u32 {
             accepted(judge(&mut ledger, ANA, writer, 1, delete_nothing()));
         }
-        assert_eq!(
-            judge(&mut ledger, ANA, 5_000, 1, delete_nothing()),
-            Verdict::Refuse(Refusal::TooMany)
-        );
+        assert_eq!(judge(&mut ledger, ANA, 5_000, 1, delete_nothing()), Verdict::Refuse(Refusal::TooMany));
         accepted(judge(&mut ledger, BIA, 5_000, 1, delete_nothing()));
     }
 

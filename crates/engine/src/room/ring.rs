@@ -6,12 +6,6 @@ use bytes::{Bytes, BytesMut};
 
 use crate::log::{Cursor, Entry, Seq};
 
-/// What one frame holds at most, unless one entry alone is larger (D6).
-pub(super) const FRAME_BYTES: usize = 128 * 1024;
-
-/// What the ring keeps at most, but for its newest entry.
-const RING_BYTES: usize = 64 * 1024;
-
 /// One or more whole entries, as a client receives them.
 #[derive(Debug, Clone)]
 pub(super) struct Frame {
@@ -22,22 +16,18 @@ pub(super) struct Frame {
 
 impl Frame {
     pub(super) fn of(entry: &Entry) -> Self {
-        Self {
-            from: entry.seq - 1,
-            to: entry.cursor(),
-            updates: entry.updates(),
-        }
+        Self { from: entry.seq - 1, to: entry.cursor(), updates: entry.updates() }
     }
 
-    /// One frame of as many whole entries as fit, but at least one. `None` if there are none.
-    pub(super) fn join<'a>(frames: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+    /// One frame of as many whole entries as fit into `limit_bytes`, but at least one (D6). `None` if there are none.
+    pub(super) fn join<'a>(frames: impl IntoIterator<Item = &'a Self>, limit_bytes: usize) -> Option<Self> {
         let mut frames = frames.into_iter();
         let first = frames.next()?.clone();
         let mut to = first.to;
         let mut updates = BytesMut::new();
         for frame in frames {
             let so_far = updates.len().max(first.updates.len());
-            if so_far + frame.updates.len() > FRAME_BYTES {
+            if so_far + frame.updates.len() > limit_bytes {
                 break;
             }
             if updates.is_empty() {
@@ -46,31 +36,28 @@ impl Frame {
             updates.extend_from_slice(&frame.updates);
             to = frame.to;
         }
-        let updates = if updates.is_empty() {
-            first.updates
-        } else {
-            updates.freeze()
-        };
-        Some(Self {
-            from: first.from,
-            to,
-            updates,
-        })
+        let updates = if updates.is_empty() { first.updates } else { updates.freeze() };
+        Some(Self { from: first.from, to, updates })
     }
 }
 
-/// Bounded in bytes; it always ends with the room's head.
-#[derive(Debug, Default)]
+/// Bounded in bytes, but for its newest entry; it always ends with the room's head.
+#[derive(Debug)]
 pub(super) struct Ring {
     frames: VecDeque<Frame>,
     bytes: usize,
+    limit_bytes: usize,
 }
 
 impl Ring {
+    pub(super) fn new(limit_bytes: usize) -> Self {
+        Self { frames: VecDeque::new(), bytes: 0, limit_bytes }
+    }
+
     pub(super) fn push(&mut self, frame: Frame) {
         self.bytes += frame.updates.len();
         self.frames.push_back(frame);
-        while self.bytes > RING_BYTES && self.frames.len() > 1 {
+        while self.bytes > self.limit_bytes && self.frames.len() > 1 {
             if let Some(oldest) = self.frames.pop_front() {
                 self.bytes -= oldest.updates.len();
             }
@@ -78,14 +65,14 @@ impl Ring {
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.limit_bytes);
     }
 
     /// The frame that follows `seq`, if the ring reaches back that far.
-    pub(super) fn after(&self, seq: Seq) -> Option<Frame> {
+    pub(super) fn after(&self, seq: Seq, limit_bytes: usize) -> Option<Frame> {
         let oldest = self.frames.front()?.from;
         let skip = usize::try_from(seq.checked_sub(oldest)?).ok()?;
-        Frame::join(self.frames.range(skip.min(self.frames.len())..))
+        Frame::join(self.frames.range(skip.min(self.frames.len())..), limit_bytes)
     }
 
     /// Whether this very cursor is one that the ring knows.
@@ -99,38 +86,30 @@ mod tests {
     use super::*;
     use crate::log::Tag;
 
+    const LIMIT: usize = 100_000;
+
     fn frame(to: Seq, bytes: usize) -> Frame {
-        Frame {
-            from: to - 1,
-            to: Cursor {
-                seq: to,
-                tag: Tag::default(),
-            },
-            updates: vec![0; bytes].into(),
-        }
+        Frame { from: to - 1, to: Cursor { seq: to, tag: Tag::default() }, updates: vec![0; bytes].into() }
     }
 
     #[test]
     fn d6_a_frame_has_whole_entries_up_to_its_bound_and_at_least_one() {
-        let frames = [frame(1, 100_000), frame(2, 20_000), frame(3, 20_000)];
-        let joined = Frame::join(&frames).unwrap();
-        assert_eq!(
-            (joined.from, joined.to.seq, joined.updates.len()),
-            (0, 2, 120_000)
-        );
-        let joined = Frame::join(&[frame(1, FRAME_BYTES + 1), frame(2, 1)]).unwrap();
-        assert_eq!((joined.to.seq, joined.updates.len()), (1, FRAME_BYTES + 1));
+        let frames = [frame(1, 80_000), frame(2, 20_000), frame(3, 20_000)];
+        let joined = Frame::join(&frames, LIMIT).unwrap();
+        assert_eq!((joined.from, joined.to.seq, joined.updates.len()), (0, 2, LIMIT));
+        let joined = Frame::join(&[frame(1, LIMIT + 1), frame(2, 1)], LIMIT).unwrap();
+        assert_eq!((joined.to.seq, joined.updates.len()), (1, LIMIT + 1));
     }
 
     #[test]
     fn the_ring_is_bounded_and_says_what_it_no_longer_has() {
-        let mut ring = Ring::default();
+        let mut ring = Ring::new(64_000);
         for seq in 1..=100 {
             ring.push(frame(seq, 1_000));
         }
-        assert!(ring.bytes <= RING_BYTES);
-        assert!(ring.after(10).is_none());
-        assert_eq!(ring.after(98).unwrap().to.seq, 100);
-        assert!(ring.after(100).is_none());
+        assert_eq!(ring.bytes, 64_000);
+        assert!(ring.after(10, LIMIT).is_none());
+        assert_eq!(ring.after(98, LIMIT).unwrap().to.seq, 100);
+        assert!(ring.after(100, LIMIT).is_none());
     }
 }

@@ -18,11 +18,8 @@ use crate::{
     rooms::Outlet,
 };
 
-/// What a client may have unconfirmed, in encoded bytes (D6).
-pub const WINDOW_BYTES: usize = 256 * 1024;
-
-/// Marks closer together than this are one mark: so a window holds at most 64.
-const MARK_BYTES: usize = 4 * 1024;
+/// What is sent closely together is one mark: so a window holds not many more than these.
+const MARKS: usize = 64;
 
 /// The key of a seat; never used twice in one process.
 pub(crate) type SeatKey = u64;
@@ -49,12 +46,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(
-        key: SeatKey,
-        person: PersonId,
-        schema: u32,
-        waiting_bytes: Arc<AtomicUsize>,
-    ) -> Self {
+    pub(crate) fn new(key: SeatKey, person: PersonId, schema: u32, waiting_bytes: Arc<AtomicUsize>) -> Self {
         Self {
             key,
             person,
@@ -145,17 +137,10 @@ impl Seat {
         outlet: Arc<dyn Outlet>,
         connection: u64,
         position: Position,
+        window_bytes: usize,
     ) -> Self {
-        let flight = Flight::default();
-        Self {
-            link,
-            outlet,
-            connection,
-            position,
-            presence_behind: false,
-            change_behind: false,
-            flight,
-        }
+        let flight = Flight { window_bytes, ..Flight::default() };
+        Self { link, outlet, connection, position, presence_behind: false, change_behind: false, flight }
     }
 
     /// Whether so many bytes may be sent now: always, if nothing is unconfirmed.
@@ -163,7 +148,7 @@ impl Seat {
         let seq = self.link.confirmed_seq.load(Ordering::Relaxed);
         let part = self.link.confirmed_part.load(Ordering::Relaxed);
         self.flight.confirm(seq, part);
-        self.flight.bytes == 0 || self.flight.bytes + bytes <= WINDOW_BYTES
+        self.flight.bytes == 0 || self.flight.bytes + bytes <= self.flight.window_bytes
     }
 
     /// Takes note of bytes that were sent and that a confirmation of `seq`, or of so many parts of a snapshot, covers.
@@ -177,11 +162,12 @@ impl Seat {
     }
 }
 
-/// What is sent and not confirmed, in marks of at least [`MARK_BYTES`].
+/// What is sent and not confirmed.
 #[derive(Debug, Default)]
 struct Flight {
     marks: VecDeque<Mark>,
     bytes: usize,
+    window_bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -196,7 +182,7 @@ impl Flight {
     fn push(&mut self, mark: Mark) {
         self.bytes += mark.bytes;
         match self.marks.back_mut() {
-            Some(last) if last.bytes < MARK_BYTES && last.part == 0 && mark.part == 0 => {
+            Some(last) if last.bytes < self.window_bytes / MARKS && last.part == 0 && mark.part == 0 => {
                 last.seq = mark.seq;
                 last.bytes += mark.bytes;
             }
@@ -221,19 +207,11 @@ mod tests {
 
     #[test]
     fn d6_marks_are_bounded_and_confirmed_in_order() {
-        let mut flight = Flight::default();
+        let mut flight = Flight { window_bytes: 256 * 1024, ..Flight::default() };
         for seq in 1..=10_000 {
-            flight.push(Mark {
-                seq,
-                part: 0,
-                bytes: 26,
-            });
+            flight.push(Mark { seq, part: 0, bytes: 26 });
         }
-        assert!(
-            flight.marks.len() <= WINDOW_BYTES / MARK_BYTES,
-            "{}",
-            flight.marks.len()
-        );
+        assert!(flight.marks.len() <= MARKS, "{}", flight.marks.len());
         flight.confirm(5_000, 0);
         assert!(flight.bytes > 0 && flight.bytes <= 5_200 * 26);
         flight.confirm(10_000, 0);
@@ -244,17 +222,9 @@ mod tests {
     fn d6_parts_of_a_snapshot_are_confirmed_by_their_number_or_by_its_end() {
         let mut flight = Flight::default();
         for part in 1..=3 {
-            flight.push(Mark {
-                seq: 70,
-                part,
-                bytes: 10,
-            });
+            flight.push(Mark { seq: 70, part, bytes: 10 });
         }
-        flight.push(Mark {
-            seq: 71,
-            part: 0,
-            bytes: 1,
-        });
+        flight.push(Mark { seq: 71, part: 0, bytes: 1 });
         flight.confirm(0, 2);
         assert_eq!(flight.bytes, 11);
         flight.confirm(70, 2);

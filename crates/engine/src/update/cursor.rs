@@ -23,10 +23,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn bytes(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
-        let (bytes, rest) = self
-            .rest
-            .split_at_checked(len)
-            .ok_or(Malformed::Truncated)?;
+        let (bytes, rest) = self.rest.split_at_checked(len).ok_or(Malformed::Truncated)?;
         self.rest = rest;
         Ok(bytes)
     }
@@ -44,10 +41,7 @@ impl<'a> Cursor<'a> {
             number |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 let shortest = byte != 0;
-                return u32::try_from(number)
-                    .ok()
-                    .filter(|_| shortest)
-                    .ok_or(Malformed::Number);
+                return u32::try_from(number).ok().filter(|_| shortest).ok_or(Malformed::Number);
             }
         }
         Err(Malformed::Number)
@@ -57,21 +51,11 @@ impl<'a> Cursor<'a> {
     pub(super) fn count(&mut self, least: usize) -> Result<u32, Malformed> {
         let count = self.number()?;
         let room = self.rest.len() / least;
-        if count as usize > room {
-            Err(Malformed::Truncated)
-        } else {
-            Ok(count)
-        }
+        if count as usize > room { Err(Malformed::Truncated) } else { Ok(count) }
     }
 
     pub(super) fn client(&mut self) -> Result<u32, Malformed> {
-        self.number().map_err(|error| {
-            if error == Malformed::Number {
-                Malformed::Client
-            } else {
-                error
-            }
-        })
+        self.number().map_err(|error| if error == Malformed::Number { Malformed::Client } else { error })
     }
 
     pub(super) fn clock(&mut self) -> Result<u32, Malformed> {

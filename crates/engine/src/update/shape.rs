@@ -47,11 +47,13 @@ struct Client {
     types: Vec<(u32, u32)>,
 }
 
-/// Successive items in one place, each put right after the one before: in their list, too, they come
-/// in this order. They begin where the segment before ends.
+/// Successive items in one place. They begin where the segment before ends.
 #[derive(Debug, Clone, Copy)]
 struct Segment {
     end: u32,
+    /// The clock from which on each item was put right after the one before: in their list, too,
+    /// they come in this order.
+    chain: u32,
     place: Place,
     deleted: bool,
 }
@@ -101,17 +103,9 @@ struct Mark {
 
 /// How deeply the shared types of one update nest, as far as the update itself tells.
 pub(super) fn levels(bytes: &[u8]) -> Result<u32, Malformed> {
-    let mut shape = Shape {
-        apart: true,
-        ..Shape::default()
-    };
+    let mut shape = Shape { apart: true, ..Shape::default() };
     match shape.add(bytes) {
-        Ok(_) => Ok(shape
-            .branches
-            .iter()
-            .map(|branch| branch.depth)
-            .max()
-            .unwrap_or(0)),
+        Ok(_) => Ok(shape.branches.iter().map(|branch| branch.depth).max().unwrap_or(0)),
         Err(Misfit::Malformed(error)) => Err(error),
         Err(Misfit::TooDeep) => Err(Malformed::TooDeep),
         Err(Misfit::Missing | Misfit::Clock) => Err(Malformed::Order),
@@ -128,22 +122,13 @@ impl Shape {
         let mut sections: Vec<Section<'_>> = Vec::new();
         let update = read_with(bytes, |block| match sections.last_mut() {
             Some(section) if section.client == block.id.client => section.blocks.push(block),
-            _ => sections.push(Section {
-                client: block.id.client,
-                blocks: vec![block],
-                placed: 0,
-                waiting: false,
-            }),
+            _ => sections.push(Section { client: block.id.client, blocks: vec![block], placed: 0, waiting: false }),
         })?;
         sections.reverse(); // By rising client id.
         self.check_clocks(&update)?;
         let branches = self.branches.len();
-        let marks: Vec<Mark> = update
-            .brings
-            .iter()
-            .map(|run| self.mark(run.client))
-            .collect();
-        match self.place_all(&mut sections) {
+        let marks: Vec<Mark> = update.brings.iter().map(|run| self.mark(run.client)).collect();
+        match self.place_all(&mut sections, &update) {
             Ok(()) => Ok(update),
             Err(error) => {
                 self.restore(branches, &marks);
@@ -161,30 +146,14 @@ impl Shape {
     fn check_clocks(&mut self, update: &Update) -> Result<(), Misfit> {
         for run in &update.brings {
             if self.apart {
-                let before = Segment {
-                    end: run.clocks.start,
-                    place: Place::Elsewhere,
-                    deleted: false,
-                };
-                self.clients
-                    .entry(run.client)
-                    .or_default()
-                    .segments
-                    .push(before);
+                let before = Segment { end: run.clocks.start, chain: 0, place: Place::Elsewhere, deleted: false };
+                self.clients.entry(run.client).or_default().segments.push(before);
             } else if self.end(run.client) != run.clocks.start {
                 return Err(Misfit::Clock);
             }
         }
-        let missing = !self.apart
-            && update
-                .needs
-                .iter()
-                .any(|need| need.end > self.end(need.client));
-        if missing {
-            Err(Misfit::Missing)
-        } else {
-            Ok(())
-        }
+        let missing = !self.apart && update.needs.iter().any(|need| need.end > self.end(need.client));
+        if missing { Err(Misfit::Missing) } else { Ok(()) }
     }
 
     fn mark(&self, client: u32) -> Mark {
@@ -215,12 +184,12 @@ impl Shape {
 
     /// Gives each block its place. A block may depend on one of another section, which then goes
     /// first, up to there; `stack` holds the sections that wait so, in the place of recursion.
-    fn place_all(&mut self, sections: &mut [Section<'_>]) -> Result<(), Misfit> {
+    fn place_all(&mut self, sections: &mut [Section<'_>], update: &Update) -> Result<(), Misfit> {
         let mut stack = Vec::new();
         for first in 0..sections.len() {
             stack.push(first);
             while let Some(&at) = stack.last() {
-                match self.step(&mut sections[at])? {
+                match self.step(&mut sections[at], update)? {
                     Step::Placed if stack.len() == 1 => {}
                     Step::Placed | Step::AtEnd => {
                         sections[at].waiting = false;
@@ -243,7 +212,7 @@ impl Shape {
     }
 
     /// Places the next block of a section, if what it depends on is there.
-    fn step(&mut self, section: &mut Section<'_>) -> Result<Step, Misfit> {
+    fn step(&mut self, section: &mut Section<'_>, update: &Update) -> Result<Step, Misfit> {
         let Some(block) = section.blocks.get(section.placed) else {
             return Ok(Step::AtEnd);
         };
@@ -251,6 +220,12 @@ impl Shape {
             return Ok(Step::Needs(client));
         }
         let place = self.find_place(block)?;
+        // Of several values under one key only the last counts. Were it deleted and the others not,
+        // yrs would keep them, and with them a pointer to their parent, when that is long gone.
+        let several = matches!(place, Place::On { keyed: true, .. }) && block.len > 1;
+        if several && block.content != Content::Deleted && !update.deletes(block.id, block.len) {
+            return Err(Misfit::Content);
+        }
         self.put(block, place)?;
         section.placed += 1;
         Ok(Step::Placed)
@@ -269,32 +244,17 @@ impl Shape {
             None => !self.apart,
         };
         let other = |id: &Id| id.client != block.id.client;
-        [first, second]
-            .into_iter()
-            .flatten()
-            .filter(other)
-            .find(absent)
-            .map(|id| id.client)
+        [first, second].into_iter().flatten().filter(other).find(absent).map(|id| id.client)
     }
 
     fn find_place(&mut self, block: &Block<'_>) -> Result<Place, Misfit> {
         match block.hangs {
             Hangs::Nowhere => Ok(Place::Gone),
-            Hangs::Root { name, keyed } => Ok(Place::On {
-                branch: self.root(name),
-                keyed,
-            }),
+            Hangs::Root { name, keyed } => Ok(Place::On { branch: self.root(name), keyed }),
             Hangs::In { item, keyed } => self.inside(item, keyed),
-            Hangs::Beside {
-                left: Some(left),
-                right: Some(right),
-            } => self.between(left, right),
-            Hangs::Beside {
-                left: Some(left), ..
-            } => Ok(self.segment(left)?.place),
-            Hangs::Beside {
-                right: Some(right), ..
-            } => self.before(right),
+            Hangs::Beside { left: Some(left), right: Some(right) } => self.between(left, right),
+            Hangs::Beside { left: Some(left), .. } => Ok(self.segment(left)?.place),
+            Hangs::Beside { right: Some(right), .. } => self.before(right),
             Hangs::Beside { .. } => Err(Misfit::Place),
         }
     }
@@ -322,29 +282,21 @@ impl Shape {
 
     /// The place inside the shared type that `item` brought: nowhere if it was collected.
     fn inside(&self, item: Id, keyed: bool) -> Result<Place, Misfit> {
-        if let Some(branch) = self
-            .clients
-            .get(&item.client)
-            .and_then(|client| client.branch(item.clock))
-        {
+        if let Some(branch) = self.clients.get(&item.client).and_then(|client| client.branch(item.clock)) {
             return Ok(Place::On { branch, keyed });
         }
         match self.segment(item)? {
-            Segment {
-                place: Place::Elsewhere,
-                ..
-            } => Ok(Place::Elsewhere),
+            Segment { chain: 0, place: Place::Elsewhere, .. } => Ok(Place::Elsewhere),
             Segment { deleted: true, .. } => Ok(Place::Gone),
             _ => Err(Misfit::Place),
         }
     }
 
     /// The place between two neighbours. Where they are not in one place, yrs and Yjs choose
-    /// differently; where the right one is inside what the left one ends, too.
+    /// differently; where the right one was written before the left one in one go, too.
     fn between(&self, left: Id, right: Id) -> Result<Place, Misfit> {
         let (of_left, of_right) = (self.segment(left)?, self.segment(right)?);
-        let swapped =
-            left.client == right.client && of_left.end == of_right.end && left.clock >= right.clock;
+        let swapped = left.client == right.client && of_left.chain == of_right.chain && left.clock >= right.clock;
         match (of_left.place, of_right.place) {
             (Place::Gone, Place::Gone) => Ok(Place::Gone),
             (Place::Elsewhere, _) => self.before(right),
@@ -364,17 +316,9 @@ impl Shape {
     }
 
     fn segment(&self, id: Id) -> Result<Segment, Misfit> {
-        match self
-            .clients
-            .get(&id.client)
-            .and_then(|client| client.segment(id.clock))
-        {
+        match self.clients.get(&id.client).and_then(|client| client.segment(id.clock)) {
             Some(segment) => Ok(segment),
-            None if self.apart => Ok(Segment {
-                end: 0,
-                place: Place::Elsewhere,
-                deleted: false,
-            }),
+            None if self.apart => Ok(Segment { end: 0, chain: 0, place: Place::Elsewhere, deleted: false }),
             None => Err(Misfit::Missing),
         }
     }
@@ -395,33 +339,24 @@ impl Shape {
         let deleted = depth.is_none() || block.content == Content::Deleted;
         let branch = match (block.content, depth) {
             (Content::Type(_), Some(MAX_DEPTH..)) => return Err(Misfit::TooDeep),
-            (Content::Type(kind), Some(depth)) => Some(self.add_branch(Branch {
-                kind,
-                depth: depth + 1,
-            })),
+            (Content::Type(kind), Some(depth)) => Some(self.add_branch(Branch { kind, depth: depth + 1 })),
             _ => None,
         };
+        let Id { client, clock } = block.id;
         let follows = match block.hangs {
-            Hangs::Beside {
-                left: Some(left), ..
-            } => left.client == block.id.client && left.clock + 1 == block.id.clock,
+            Hangs::Beside { left: Some(left), .. } => left.client == client && left.clock + 1 == clock,
             _ => place == Place::Gone,
         };
-        let client = self.clients.entry(block.id.client).or_default();
-        let end = block.id.clock + block.len;
+        let client = self.clients.entry(client).or_default();
+        let end = clock + block.len;
         match client.segments.last_mut() {
-            Some(last) if follows && last.place == place && last.deleted == deleted => {
-                last.end = end
+            Some(last) if follows && last.place == place && last.deleted == deleted => last.end = end,
+            last => {
+                let chain = last.filter(|_| follows).map_or(clock, |last| last.chain);
+                client.segments.push(Segment { end, chain, place, deleted });
             }
-            _ => client.segments.push(Segment {
-                end,
-                place,
-                deleted,
-            }),
         }
-        client
-            .types
-            .extend(branch.map(|branch| (block.id.clock, branch)));
+        client.types.extend(branch.map(|branch| (clock, branch)));
         Ok(())
     }
 }
@@ -432,17 +367,12 @@ impl Client {
     }
 
     fn segment(&self, clock: u32) -> Option<Segment> {
-        let at = self
-            .segments
-            .partition_point(|segment| segment.end <= clock);
+        let at = self.segments.partition_point(|segment| segment.end <= clock);
         self.segments.get(at).copied()
     }
 
     fn branch(&self, clock: u32) -> Option<u32> {
-        let at = self
-            .types
-            .binary_search_by_key(&clock, |&(clock, _)| clock)
-            .ok()?;
+        let at = self.types.binary_search_by_key(&clock, |&(clock, _)| clock).ok()?;
         Some(self.types[at].1)
     }
 }
@@ -457,14 +387,8 @@ fn holds(kind: Kind, keyed: bool, content: Content) -> bool {
         (_, Kind::Map) => false,
         _ if keyed => false,
         (Content::Any | Content::Binary | Content::Type(_), Kind::Array) => true,
-        (
-            Content::Text | Content::Embed | Content::Format | Content::Type(_),
-            Kind::Text | Kind::XmlText,
-        ) => true,
-        (
-            Content::Type(Kind::Element | Kind::Fragment | Kind::XmlText),
-            Kind::Element | Kind::Fragment,
-        ) => true,
+        (Content::Text | Content::Embed | Content::Format | Content::Type(_), Kind::Text | Kind::XmlText) => true,
+        (Content::Type(Kind::Element | Kind::Fragment | Kind::XmlText), Kind::Element | Kind::Fragment) => true,
         _ => false,
     }
 }

@@ -96,11 +96,7 @@ pub(super) fn check_json(text: &str) -> Result<(), Malformed> {
                 }
                 level += 1;
                 objects = objects << 1 | u64::from(byte == b'{');
-                if byte == b'{' {
-                    Next::KeyOrEnd
-                } else {
-                    Next::ValueOrEnd
-                }
+                if byte == b'{' { Next::KeyOrEnd } else { Next::ValueOrEnd }
             }
             (Next::ValueOrEnd, b']') | (Next::KeyOrEnd, b'}') => {
                 close(&mut level, &mut objects);
@@ -124,11 +120,7 @@ pub(super) fn check_json(text: &str) -> Result<(), Malformed> {
             _ => return Err(Malformed::Json),
         };
         if level == 0 {
-            return if json.only_space_left() {
-                Ok(())
-            } else {
-                Err(Malformed::Json)
-            };
+            return if json.only_space_left() { Ok(()) } else { Err(Malformed::Json) };
         }
     }
 }
@@ -226,9 +218,7 @@ impl Json<'_> {
     fn hex4(&mut self) -> Result<u32, Malformed> {
         let mut unit = 0;
         for _ in 0..4 {
-            let digit = char::from(self.byte()?)
-                .to_digit(16)
-                .ok_or(Malformed::Json)?;
+            let digit = char::from(self.byte()?).to_digit(16).ok_or(Malformed::Json)?;
             unit = unit << 4 | digit;
         }
         Ok(unit)
