@@ -1,9 +1,12 @@
 // Which tests run beside each other, and which need the machine for themselves.
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const alone = ['typing-trace', 'durability', 'slow-readers'].map((name) => `test/${name}.test.ts`)
 
 export default defineConfig({
+  // The page's provider runs here too: one Yjs for both, or neither knows the other's documents.
+  resolve: { alias: { yjs: fileURLToPath(import.meta.resolve('yjs')) } },
   test: {
     globalSetup: 'src/build.ts',
     testTimeout: 180_000,

@@ -72,6 +72,8 @@ export class Copy {
   cursor: Cursor | undefined
   /** Faults of the stream that a client survives, counted so that a test can forbid them. */
   readonly gaps = { frames: 0, repeats: 0 }
+  /** Whether what arrived is confirmed; a reader that has stopped does not. */
+  confirms = true
   /** How many edits were made so far: the last one's `n`. */
   made = 0
 
@@ -238,6 +240,7 @@ export class Copy {
   }
 
   #confirm(): void {
+    if (!this.confirms) return this.#confirmIn(confirmQuietMs)
     this.#unconfirmedBytes = 0
     const part = this.#parts && { part: this.#parts.length }
     this.#connection?.socket.emit('confirm', { doc: this.doc, seq: this.cursor?.seq ?? 0, ...part })

@@ -12,21 +12,16 @@ const textKey = [1, 4, ...Buffer.from('text')]
 
 /** One item in the shared type `text`: an array in an array in an array ..., `depth` of them. */
 export function nestedArrays(client: number, depth: number): Uint8Array {
-  const contentAny = 8
+  const contentAny = [8, ...textKey, 1]
   const arrays = Array.from({ length: depth }, () => [117, 1]).flat()
-  return Uint8Array.from([
-    ...[1, 1, ...varUint(client), 0, contentAny, ...textKey, 1],
-    ...[...arrays, 126, ...noDeletions],
-  ])
+  return Uint8Array.from([1, 1, ...varUint(client), 0, ...contentAny, ...arrays, 126, ...noDeletions])
 }
 
 /** One item whose left neighbour nobody has. */
 export function dangling(client: number, otherClient: number): Uint8Array {
-  const contentStringWithOrigin = 4 | 128
-  return Uint8Array.from([
-    ...[1, 1, ...varUint(client), 0, contentStringWithOrigin],
-    ...[...varUint(otherClient), ...varUint(7), 1, 120, ...noDeletions],
-  ])
+  const contentString = 4 | 128
+  const origin = [...varUint(otherClient), ...varUint(7)]
+  return Uint8Array.from([1, 1, ...varUint(client), 0, contentString, ...origin, 1, 120, ...noDeletions])
 }
 
 /** Deletes what nobody wrote. */

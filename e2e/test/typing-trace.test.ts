@@ -1,14 +1,18 @@
 // Real typing by two people, through a server that is killed ten times: every character once, in the right place.
+import { setImmediate as immediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { Connection } from '../src/connection'
 import { Copy } from '../src/copy'
 import { News } from '../src/news'
-import { createDocument, exportedText, type Person, signUp } from '../src/people'
+import { createDocument, exportedText, type Person, signUp, token } from '../src/people'
 import { Random } from '../src/random'
 import { Server } from '../src/server'
 import { staged } from '../src/stage'
-import { conversation, type Keystroke, play } from '../src/trace'
+import { conversation, type Keystroke, type Patch, play } from '../src/trace'
+import { Connection as PageConnection } from '../../web/src/collab/connection'
+import { KeptInMemory } from '../../web/src/collab/kept'
+import { OpenDocument } from '../../web/src/collab/open-document'
 
 const kills = 10
 
@@ -114,4 +118,83 @@ test('W3, W8, D2: two people type 26,000 keys while the server is killed ten tim
   await server.kill()
   await server.restart()
   expect(await exportedText(server, people[1], doc)).toBe(endContent)
+})
+
+/** One person at the page's own provider, as it runs in a browser. */
+class ProviderPlayer {
+  readonly document: OpenDocument
+  readonly #connection: PageConnection
+  readonly #person: Person
+
+  constructor(doc: string, person: Person, url: string, programToken: string, news: News) {
+    this.#person = person
+    this.#connection = new PageConnection({ url, token: programToken })
+    this.document = new OpenDocument({
+      socket: this.#connection.socket,
+      document: doc,
+      person,
+      kept: new KeptInMemory(),
+    })
+    this.document.pair.value.doc.on('update', () => news.tell())
+    this.document.pair.value.provider.status.subscribe(() => news.tell())
+  }
+
+  get text(): Y.Text {
+    return this.document.pair.value.doc.getText('text')
+  }
+
+  get status(): string {
+    return this.document.pair.value.provider.status.value.kind
+  }
+
+  /** Types where the cursor would be if the text had not changed in between: nothing is held back here. */
+  type(patches: Patch[]): void {
+    const { text } = this
+    for (const [position, deleted, inserted] of patches) {
+      const at = Math.min(position, text.length)
+      play(text, [[at, Math.min(deleted, text.length - at), inserted]])
+    }
+  }
+
+  async end(): Promise<void> {
+    expect(this.document.asides.value, `nothing of what ${this.#person.name} wrote was set aside`).toEqual([])
+    await this.document.close()
+    this.#connection.close()
+  }
+}
+
+test("W8, D2: with the page's provider, ten kills leave both people and the server with the same text", async () => {
+  const random = Random.seeded('typing with the provider')
+  const { keystrokes } = conversation(random)
+  const server = await staged(Server.start())
+  const people = [await signUp(server, 'Ana'), await signUp(server, 'Bruno')] as const
+  const doc = await createDocument(server, people[0], 'text')
+  const news = new News()
+  const sit = async (person: Person) =>
+    new ProviderPlayer(doc, person, server.url, await token(server, person.name), news)
+  const players = [await staged(sit(people[0])), await staged(sit(people[1]))] as const
+  const bothSay = (status: RegExp) => news.until(() => players.every((player) => status.test(player.status)))
+
+  const cut = async () => {
+    await server.kill()
+    await bothSay(/offline/)
+    await server.restart()
+    await bothSay(/saved|saving/)
+  }
+  await bothSay(/saved/)
+  const moments = new Set(Array.from({ length: kills }, () => random.below(keystrokes.length)))
+  let cutting = Promise.resolve()
+  for (const [at, { person, patches }] of keystrokes.entries()) {
+    if (moments.has(at)) {
+      await cutting
+      cutting = cut()
+    }
+    players[person].type(patches)
+    if (random.below(4) === 0) await immediate()
+  }
+  await cutting
+  const texts = () => players.map(({ text }) => text.toString())
+  await bothSay(/saved/)
+  await news.until(() => texts()[0] === texts()[1])
+  expect(await exportedText(server, people[0], doc)).toBe(texts()[0])
 })
