@@ -89,6 +89,11 @@ impl Name {
         Ok(Self { shown, folded })
     }
 
+    /// A name as a store kept it: judged when it was given, and not anew by the rules of a later version.
+    pub fn kept(shown: String, folded: String) -> Self {
+        Self { shown, folded }
+    }
+
     /// As it is shown.
     pub fn as_str(&self) -> &str {
         &self.shown

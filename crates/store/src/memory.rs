@@ -12,14 +12,14 @@ use engine::{
     log::{Cursor, Entry, Seq, Snapshot},
     person::{Person, PersonId, Session, SessionId},
     store::{
-        DocumentChange, Health, Invitation, ListQuery, Listed, Loaded, Page, PersonChange, Place,
-        Since, Sort, Store, StoreError,
+        DocumentChange, Health, Invitation, ListQuery, Listed, Loaded, Page, PersonChange, Place, Since, Sort, Store,
+        StoreError,
     },
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::fold;
+use crate::{fold, update_bytes};
 
 /// A store in memory. Clones are the same store.
 #[derive(Clone)]
@@ -36,17 +36,11 @@ impl Memory {
 
     /// A second store that holds what this one holds now, open even if this one is closed: what a backup is to a disk.
     pub fn fork(&self) -> Self {
-        Self::with(State {
-            closed: false,
-            ..self.state.lock().clone()
-        })
+        Self::with(State { closed: false, ..self.state.lock().clone() })
     }
 
     fn with(state: State) -> Self {
-        Self {
-            state: Arc::new(Mutex::new(state)),
-            health: watch::Sender::new(Health::Ready),
-        }
+        Self { state: Arc::new(Mutex::new(state)), health: watch::Sender::new(Health::Ready) }
     }
 
     fn open<T>(&self, act: impl FnOnce(&mut State) -> Result<T, StoreError>) -> Answer<T> {
@@ -102,16 +96,11 @@ impl Kept {
     }
 
     fn after(&self, seq: Seq) -> &[Arc<Entry>] {
-        usize::try_from(seq)
-            .ok()
-            .and_then(|seq| self.entries.get(seq..))
-            .unwrap_or_default()
+        usize::try_from(seq).ok().and_then(|seq| self.entries.get(seq..)).unwrap_or_default()
     }
 
     fn head(&self) -> Cursor {
-        self.entries
-            .last()
-            .map_or_else(|| Cursor::start(self.row.id), |entry| entry.cursor())
+        self.entries.last().map_or_else(|| Cursor::start(self.row.id), |entry| entry.cursor())
     }
 
     fn covered(&self) -> Seq {
@@ -125,9 +114,7 @@ impl State {
     }
 
     fn name_of(&self, id: PersonId) -> String {
-        self.people
-            .get(&id)
-            .map_or_else(String::new, |person| person.name.to_string())
+        self.people.get(&id).map_or_else(String::new, |person| person.name.to_string())
     }
 
     fn create_person(&mut self, person: Person, invitation: Option<Invitation>) -> Answer<Person> {
@@ -141,15 +128,10 @@ impl State {
         if self.people.contains_key(&person.id) || self.people.values().any(taken) {
             return Err(StoreError::Conflict);
         }
-        if let Some(invited) =
-            invitation.and_then(|invitation| self.invitations.get_mut(&invitation.code_hash))
-        {
+        if let Some(invited) = invitation.and_then(|invitation| self.invitations.get_mut(&invitation.code_hash)) {
             invited.used = true;
         }
-        let person = Person {
-            owner: self.people.is_empty(),
-            ..person
-        };
+        let person = Person { owner: self.people.is_empty(), ..person };
         self.people.insert(person.id, person.clone());
         Ok(person)
     }
@@ -164,11 +146,7 @@ impl State {
             .filter(|row| row.trashed_ms.is_some() == query.trash)
             .filter(|row| fold(&row.title).contains(&wanted))
             .collect();
-        let place = |row: &Document| Place {
-            changed_ms: row.changed_ms,
-            title: row.title.clone(),
-            id: row.id,
-        };
+        let place = |row: &Document| Place { changed_ms: row.changed_ms, title: row.title.clone(), id: row.id };
         rows.sort_by_cached_key(|row| key(query.sort, &place(row)));
         if let Some(after) = &query.after {
             let after = key(query.sort, after);
@@ -191,9 +169,7 @@ impl State {
 
 /// Whether the list of a person shows the document (A4). What may be done with it is `engine::access`'s to say.
 fn is_visible(row: &Document, person: PersonId) -> bool {
-    row.visibility == Visibility::Instance
-        || row.owner == person
-        || row.members.iter().any(|(id, _)| *id == person)
+    row.visibility == Visibility::Instance || row.owner == person || row.members.iter().any(|(id, _)| *id == person)
 }
 
 /// A place as a key that sorts as the list does: ids make it unique, and turn with the order.
@@ -238,7 +214,7 @@ fn take(entries: &[Arc<Entry>], limit_bytes: usize) -> Vec<Entry> {
     let mut bytes = 0;
     let mut taken = Vec::new();
     for entry in entries {
-        bytes += entry.body().len();
+        bytes += update_bytes(entry);
         if !taken.is_empty() && bytes > limit_bytes {
             break;
         }
@@ -254,8 +230,7 @@ impl Store for Memory {
             let kept = state.kept(document)?;
             // Reading it back proves at once that it is the next one and bears the right tag (L2, L6).
             let body = entry.body();
-            Entry::read(kept.head(), entry.seq, entry.time_ms, entry.tag, &body)
-                .map_err(|_| StoreError::Conflict)?;
+            Entry::read(kept.head(), entry.seq, entry.time_ms, entry.tag, &body).map_err(|_| StoreError::Conflict)?;
             kept.row.changed_ms = entry.time_ms;
             if let Some(edit) = entry.edits.last() {
                 kept.row.changed_by = edit.person;
@@ -268,19 +243,11 @@ impl Store for Memory {
     async fn load(&self, document: DocumentId) -> Answer<Loaded> {
         self.open(|state| {
             let kept = state.kept(document)?;
-            Ok(Loaded {
-                tail: take(kept.after(kept.covered()), usize::MAX),
-                snapshot: kept.snapshot.clone(),
-            })
+            Ok(Loaded { tail: take(kept.after(kept.covered()), usize::MAX), snapshot: kept.snapshot.clone() })
         })
     }
 
-    async fn since(
-        &self,
-        document: DocumentId,
-        cursor: Cursor,
-        limit_bytes: usize,
-    ) -> Answer<Since> {
+    async fn since(&self, document: DocumentId, cursor: Cursor, limit_bytes: usize) -> Answer<Since> {
         self.open(|state| {
             let kept = state.kept(document)?;
             Ok(if kept.cursor_at(cursor.seq) != Some(cursor) {
@@ -305,12 +272,7 @@ impl Store for Memory {
         })
     }
 
-    async fn history(
-        &self,
-        document: DocumentId,
-        after: Seq,
-        limit_bytes: usize,
-    ) -> Answer<Vec<Entry>> {
+    async fn history(&self, document: DocumentId, after: Seq, limit_bytes: usize) -> Answer<Vec<Entry>> {
         self.open(|state| Ok(take(state.kept(document)?.after(after), limit_bytes)))
     }
 
@@ -321,11 +283,7 @@ impl Store for Memory {
                 return Err(StoreError::Conflict);
             }
             document.members.sort();
-            let kept = Kept {
-                row: document,
-                snapshot: None,
-                entries: Vec::new(),
-            };
+            let kept = Kept { row: document, snapshot: None, entries: Vec::new() };
             state.documents.insert(id, kept);
             Ok(())
         })
@@ -335,11 +293,7 @@ impl Store for Memory {
         self.open(|state| Ok(state.kept(id)?.row.clone()))
     }
 
-    async fn change_document(
-        &self,
-        id: DocumentId,
-        document_change: DocumentChange,
-    ) -> Answer<Document> {
+    async fn change_document(&self, id: DocumentId, document_change: DocumentChange) -> Answer<Document> {
         self.open(|state| {
             let row = &mut state.kept(id)?.row;
             change(row, document_change)?;
@@ -365,19 +319,11 @@ impl Store for Memory {
     async fn trashed_before(&self, before_ms: i64) -> Answer<Vec<DocumentId>> {
         self.open(|state| {
             let rows = state.documents.values().map(|kept| &kept.row);
-            Ok(rows
-                .filter(|row| row.trashed_ms.is_some_and(|ms| ms < before_ms))
-                .map(|row| row.id)
-                .take(100)
-                .collect())
+            Ok(rows.filter(|row| row.trashed_ms.is_some_and(|ms| ms < before_ms)).map(|row| row.id).take(100).collect())
         })
     }
 
-    async fn create_person(
-        &self,
-        person: Person,
-        invitation: Option<Invitation>,
-    ) -> Answer<Person> {
+    async fn create_person(&self, person: Person, invitation: Option<Invitation>) -> Answer<Person> {
         self.open(|state| state.create_person(person, invitation))
     }
 
@@ -388,10 +334,7 @@ impl Store for Memory {
     async fn person_named(&self, folded: &str) -> Answer<Person> {
         self.open(|state| {
             let mut people = state.people.values();
-            people
-                .find(|person| person.name.folded() == folded)
-                .cloned()
-                .ok_or(StoreError::NotFound)
+            people.find(|person| person.name.folded() == folded).cloned().ok_or(StoreError::NotFound)
         })
     }
 
@@ -419,9 +362,7 @@ impl Store for Memory {
                 return Err(StoreError::Conflict);
             }
             let used = false;
-            state
-                .invitations
-                .insert(code_hash, Invited { expires_ms, used });
+            state.invitations.insert(code_hash, Invited { expires_ms, used });
             Ok(())
         })
     }
