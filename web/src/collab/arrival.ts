@@ -1,0 +1,165 @@
+// What the server sends of one document: keeps the cursor (D2), confirms (D6), and applies updates to the Y.Doc.
+import * as Y from 'yjs'
+import type { LiveSocket } from './connection'
+import { onNextFrame } from './frame'
+import {
+  bytesOf,
+  readUpdates,
+  type Binary,
+  type Cursor,
+  type EditAnswer,
+  type EditsMessage,
+  type OpenAnswer,
+  type SnapshotMessage,
+} from './wire'
+
+const CONFIRM_BYTES = 64 * 1024
+const CONFIRM_AFTER_MS = 200
+const CONFIRM_EVERY_MS = 5_000
+
+export interface ArrivalEvents {
+  /** Something is missing: the document must be opened again. */
+  gap(): void
+  /** A share of a long document has arrived, 0 to 1. */
+  progress(share: number): void
+  /** All parts of a long document are here. */
+  complete(): void
+  /** Updates were applied. */
+  applied(): void
+}
+
+export class Arrival {
+  /** What this copy has of the log. */
+  cursor: Cursor | undefined
+  readonly #doc: Y.Doc
+  readonly #socket: LiveSocket
+  readonly #document: string
+  readonly #events: ArrivalEvents
+  /** Frames count only between the answer to `open` and the next `open`: those before belong to the opening before. */
+  #listening = false
+  #parts: Uint8Array[] | undefined
+  #updates: Uint8Array[] = []
+  #stopFrame: (() => void) | undefined
+  #unconfirmedBytes = 0
+  #confirmSoon: ReturnType<typeof setTimeout> | undefined
+  #confirmOften: ReturnType<typeof setInterval> | undefined
+
+  constructor(socket: LiveSocket, document: string, doc: Y.Doc, events: ArrivalEvents) {
+    this.#socket = socket
+    this.#document = document
+    this.#doc = doc
+    this.#events = events
+  }
+
+  /** Takes the answer to `open`. False if the document follows in parts. */
+  open(answer: OpenAnswer): boolean {
+    this.#listening = true
+    this.#confirmOften = setInterval(() => this.#confirm(), CONFIRM_EVERY_MS)
+    this.#received(0)
+    if (answer.parts !== undefined) {
+      this.#parts = []
+      return false
+    }
+    if (answer.snapshot !== undefined) this.#updates.push(bytesOf(answer.snapshot))
+    this.#updates.push(...readUpdates(answer.updates))
+    this.cursor = { seq: answer.seq, tag: answer.tag }
+    this.apply()
+    return true
+  }
+
+  /** The link is gone, or the document is about to be opened again. */
+  stop(): void {
+    this.#listening = false
+    this.#parts = undefined
+    this.#unconfirmedBytes = 0
+    clearTimeout(this.#confirmSoon)
+    clearInterval(this.#confirmOften)
+    this.#confirmSoon = undefined
+    this.apply()
+  }
+
+  edits({ from, seq, tag }: EditsMessage, binary: Binary): void {
+    if (!this.#listening) return
+    if (this.#move(from, seq, tag)) {
+      this.#updates.push(...readUpdates(binary))
+      this.#stopFrame ??= onNextFrame(() => this.apply())
+    }
+    this.#received(bytesOf(binary).length)
+  }
+
+  /** An acknowledgement that is an entry's only announcement moves the cursor too. */
+  acknowledged({ from, seq, tag }: EditAnswer): void {
+    if (!this.#listening || from === undefined || seq === undefined || tag === undefined) return
+    this.#move(from, seq, tag)
+  }
+
+  snapshot({ part, parts, seq, tag }: SnapshotMessage, binary: Binary): void {
+    if (!this.#listening) return
+    if (part === 0) this.#parts = []
+    if (this.#parts?.length !== part) return this.#events.gap()
+    this.#parts.push(bytesOf(binary))
+    if (part + 1 < parts) {
+      this.#events.progress((part + 1) / parts)
+    } else {
+      this.#updates.push(concatenated(this.#parts))
+      this.#parts = undefined
+      this.cursor = { seq, tag }
+      this.apply()
+      this.#events.complete()
+    }
+    this.#received(bytesOf(binary).length)
+  }
+
+  /** Applies what has arrived, as one transaction. */
+  apply(): void {
+    this.#stopFrame?.()
+    this.#stopFrame = undefined
+    if (this.#updates.length === 0) return
+    const updates = this.#updates.splice(0)
+    applyRemote(this.#doc, updates)
+    this.#events.applied()
+  }
+
+  /** D2. True if what came is new. */
+  #move(from: number, seq: number, tag: string): boolean {
+    const at = this.cursor?.seq ?? 0
+    if (seq <= at) return false
+    if (from > at) {
+      // While parts arrive the cursor stands still on purpose.
+      if (!this.#parts) this.#events.gap()
+      return false
+    }
+    this.cursor = { seq, tag }
+    return true
+  }
+
+  #received(bytes: number): void {
+    if (!this.#listening) return
+    this.#unconfirmedBytes += bytes
+    clearTimeout(this.#confirmSoon)
+    if (this.#unconfirmedBytes >= CONFIRM_BYTES) this.#confirm()
+    else this.#confirmSoon = setTimeout(() => this.#confirm(), CONFIRM_AFTER_MS)
+  }
+
+  #confirm(): void {
+    this.#unconfirmedBytes = 0
+    const seq = this.cursor?.seq ?? 0
+    const part = this.#parts?.length
+    this.#socket.emit('confirm', { doc: this.#document, seq, ...(part === undefined ? {} : { part }) })
+  }
+}
+
+/** Applies updates that this page did not make; they are nothing to send. */
+export function applyRemote(doc: Y.Doc, updates: readonly Uint8Array[]): void {
+  Y.transact(doc, () => updates.forEach((update) => Y.applyUpdate(doc, update, 'remote')), 'remote', false)
+}
+
+function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
+}

@@ -1,0 +1,69 @@
+// A button with a native popover of actions. The browser closes it on Escape and on a click elsewhere.
+import { useId, useRef } from 'preact/hooks'
+import { Icon, type IconName } from './icons'
+
+export interface MenuItem {
+  label: string
+  icon: IconName
+  testId?: string
+  run: () => void
+}
+
+export function Menu({ label, icon, items }: { label: string; icon: IconName; items: MenuItem[] }) {
+  const id = useId()
+  const button = useRef<HTMLButtonElement>(null)
+  const list = useRef<HTMLDivElement>(null)
+  const place = (): void => {
+    const from = button.current!.getBoundingClientRect()
+    const { style } = list.current!
+    style.top = `${Math.min(from.bottom + 4, innerHeight - items.length * 44 - 16)}px`
+    style.right = `${innerWidth - from.right}px`
+  }
+  const move = (event: KeyboardEvent): void => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
+    if (step === undefined) return
+    event.preventDefault()
+    const buttons = [...list.current!.querySelectorAll('button')]
+    const at = buttons.indexOf(document.activeElement as HTMLButtonElement)
+    buttons[(at + step + buttons.length) % buttons.length]?.focus()
+  }
+  return (
+    <>
+      <button
+        ref={button}
+        class="quiet icon-only"
+        aria-label={label}
+        data-testid="menu"
+        {...{ popovertarget: id }}
+        onClick={place}
+      >
+        <Icon name={icon} />
+      </button>
+      <div
+        ref={list}
+        id={id}
+        class="menu"
+        {...{ popover: 'auto' }}
+        onToggle={(event) => {
+          if (event.newState === 'open') list.current!.querySelector('button')?.focus()
+        }}
+        onKeyDown={move}
+      >
+        {items.map((item) => (
+          <button
+            key={item.label}
+            class="quiet"
+            data-testid={item.testId}
+            onClick={() => {
+              list.current!.hidePopover()
+              item.run()
+            }}
+          >
+            <Icon name={item.icon} />
+            {item.label}
+          </button>
+        ))}
+      </div>
+    </>
+  )
+}
