@@ -22,14 +22,24 @@ pub(crate) struct Reading {
     pub(crate) text: String,
 }
 
-/// Applies a log in yrs. Gives what it reads, and the document as one update.
+/// Applies a log in yrs, each update in a transaction of its own. Gives what it reads, and the
+/// document as one update.
 pub(crate) fn yrs_reads<B: AsRef<[u8]>>(log: &[B]) -> Result<(Reading, Vec<u8>), String> {
+    yrs_reads_in_steps(log.chunks(1))
+}
+
+fn yrs_reads_in_steps<'a, B: AsRef<[u8]> + 'a>(
+    steps: impl Iterator<Item = &'a [B]>,
+) -> Result<(Reading, Vec<u8>), String> {
     let doc = Doc::with_options(Options { offset_kind: OffsetKind::Utf16, ..Options::default() });
     let content = doc.get_or_insert_xml_fragment("content");
     let text = doc.get_or_insert_text("text");
-    for update in log {
-        let update = Update::decode_v1(update.as_ref()).map_err(|error| format!("decode: {error}"))?;
-        doc.transact_mut().apply_update(update).map_err(|error| format!("apply: {error}"))?;
+    for step in steps {
+        let mut txn = doc.transact_mut();
+        for update in step {
+            let update = Update::decode_v1(update.as_ref()).map_err(|error| format!("decode: {error}"))?;
+            txn.apply_update(update).map_err(|error| format!("apply: {error}"))?;
+        }
     }
     let txn = doc.transact();
     if txn.has_missing_updates() {
@@ -79,6 +89,10 @@ pub(crate) fn agree<B: AsRef<[u8]>>(log: &[B]) -> Result<(Reading, Vec<u8>), Str
     let (reading, snapshot) = yrs_reads(log)?;
     if reading.clocks != ours {
         return Err(format!("clocks differ: ours {ours:?}, yrs {:?}", reading.clocks));
+    }
+    let (at_once, _) = yrs_reads_in_steps(std::iter::once(log))?;
+    if at_once != reading {
+        return Err(format!("yrs reads otherwise in one transaction: {at_once:?} instead of {reading:?}"));
     }
     read(&snapshot).map_err(|error| format!("we refuse what yrs writes: {error:?}"))?;
     let again = our_clocks(&[&snapshot]).map_err(|error| format!("we refuse yrs's document: {error}"))?;
