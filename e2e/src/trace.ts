@@ -64,37 +64,65 @@ function read(trace: ConcurrentTrace): Conversation {
   return { keystrokes, endContent: trace.endContent }
 }
 
-/** Plays a conversation between two `Y.Doc`s in this process while it makes it up. */
-function generated(random: Random, length: number): Conversation {
-  const docs = [new Y.Doc(), new Y.Doc()] as const
-  const sent: [Uint8Array[], Uint8Array[]] = [[], []]
-  const applied = [0, 0] as [number, number]
-  docs.forEach((doc, person) => {
-    doc.clientID = person + 1
-    doc.on('update', (update: Uint8Array, origin: unknown) => void (origin || sent[person]!.push(update)))
-  })
-  const catchUp = (person: 0 | 1, upTo: number) => {
-    const other = sent[1 - person]!
-    while (applied[person] < upTo) Y.applyUpdate(docs[person], other[applied[person]++]!, 'other')
+/** Two `Y.Doc`s in this process, who see of each other what they are told to. Yjs puts the smaller id first. */
+class Rehearsal {
+  readonly docs = [new Y.Doc(), new Y.Doc()] as const
+  readonly updates: [Uint8Array[], Uint8Array[]] = [[], []]
+  readonly seen: [number, number] = [0, 0]
+
+  constructor() {
+    this.docs.forEach((doc, person) => {
+      doc.clientID = writers[person]!
+      doc.on(
+        'update',
+        (update: Uint8Array, origin: unknown) => void (origin || this.updates[person]!.push(update)),
+      )
+    })
   }
+
+  text(person: 0 | 1): Y.Text {
+    return this.docs[person].getText('text')
+  }
+
+  catchUp(person: 0 | 1, seen: number): void {
+    const theirs = this.updates[1 - person]!
+    while (this.seen[person] < seen) Y.applyUpdate(this.docs[person], theirs[this.seen[person]++]!, 'theirs')
+  }
+}
+
+/** The Yjs client ids of the two: where both typed at one place, `endContent` has the first person's text first. */
+export const writers = [1, 2] as const
+
+/** The updates that a conversation consists of, by person and in order: Yjs always makes the same ones. */
+export function rehearse(keystrokes: Keystroke[]): [Uint8Array[], Uint8Array[]] {
+  const rehearsal = new Rehearsal()
+  for (const { person, seen, patches } of keystrokes) {
+    rehearsal.catchUp(person, seen)
+    play(rehearsal.text(person), patches)
+  }
+  return rehearsal.updates
+}
+
+/** Makes a conversation up while it is played. */
+function generated(random: Random, length: number): Conversation {
+  const rehearsal = new Rehearsal()
   const keystrokes = Array.from({ length }, (): Keystroke => {
     const person = random.below(2) as 0 | 1
-    const behind = sent[1 - person]!.length - applied[person]
-    if (random.below(10) === 0) catchUp(person, applied[person] + random.below(behind + 1))
-    const text = docs[person].getText('text')
-    const patch = keystroke(random, text.length)
-    play(text, [patch])
-    return { person, seen: applied[person], patches: [patch] }
+    const behind = rehearsal.updates[1 - person]!.length - rehearsal.seen[person]
+    if (random.below(10) === 0) rehearsal.catchUp(person, rehearsal.seen[person] + random.below(behind + 1))
+    const patch = keystroke(random, rehearsal.text(person).length)
+    play(rehearsal.text(person), [patch])
+    return { person, seen: rehearsal.seen[person], patches: [patch] }
   })
-  for (const person of [0, 1] as const) catchUp(person, sent[1 - person]!.length)
-  return { keystrokes, endContent: docs[0].getText('text').toString() }
+  for (const person of [0, 1] as const) rehearsal.catchUp(person, rehearsal.updates[1 - person]!.length)
+  return { keystrokes, endContent: rehearsal.text(0).toString() }
 }
 
 /** Mostly a letter somewhere, at times a deletion: what one key does to a text of this length. */
 function keystroke(random: Random, length: number): Patch {
   const position = random.below(length + 1)
   const deletes = position < length && random.below(5) === 0
-  return [position, deletes ? 1 : 0, deletes ? '' : String.fromCharCode(97 + random.below(26))]
+  return deletes ? [position, 1, ''] : [position, 0, String.fromCharCode(97 + random.below(26))]
 }
 
 /** Makes the patches in the text, as one transaction. */
