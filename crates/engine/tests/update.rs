@@ -7,37 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use agree::invent::{Dice, End, invent, mutate};
-use agree::{agree, our_clocks, yrs_reads};
+use agree::{Entry, agree, corpus, our_clocks, yrs_reads};
 use engine::update::{Shape, read};
-
-const CORPUS: &str = include_str!("update-corpus.json");
-
-/// One update of a corpus log, and the Yjs client id of who made it.
-struct Entry {
-    client: u32,
-    update: Vec<u8>,
-}
-
-/// The logs of the corpus, as `update-corpus.mjs` wrote them: one entry a line.
-fn corpus(json: &str) -> Vec<Vec<Entry>> {
-    let mut logs = Vec::new();
-    for line in json.lines() {
-        let line = line.trim_end_matches(',');
-        if line == "[" {
-            logs.push(Vec::new());
-        } else if let Some(entry) = line.strip_prefix("{\"client\":") {
-            let (client, update) = entry.split_once(",\"update\":\"").unwrap();
-            let update = data_encoding::BASE64.decode(update.trim_end_matches("\"}").as_bytes()).unwrap();
-            logs.last_mut().unwrap().push(Entry { client: client.parse().unwrap(), update });
-        }
-    }
-    logs.remove(0);
-    logs
-}
 
 /// The corpus, or a larger one: UPDATE_CORPUS names its file.
 fn corpus_json() -> String {
-    std::env::var("UPDATE_CORPUS").map_or(CORPUS.to_owned(), |path| std::fs::read_to_string(path).unwrap())
+    std::env::var("UPDATE_CORPUS").map_or(agree::CORPUS.to_owned(), |path| std::fs::read_to_string(path).unwrap())
 }
 
 /// Runs `check` on a stack like that of the replica threads: yrs recurses.
@@ -110,7 +85,7 @@ fn seed_and_count(count: u64) -> std::ops::Range<u64> {
 #[test]
 fn r2_what_the_reader_accepts_of_mutated_updates_yrs_reads_with_the_same_clocks() {
     on_a_large_stack(|| {
-        let corpus = corpus(CORPUS);
+        let corpus = corpus(agree::CORPUS);
         for seed in seed_and_count(6_000) {
             let Some(log) = accepted_log(&mut Dice::new(seed), &corpus) else {
                 continue;
@@ -188,7 +163,7 @@ fn r2_what_the_reader_accepts_of_mutated_updates_yjs_and_yrs_read_alike() {
         return;
     };
     on_a_large_stack(move || {
-        let corpus = corpus(CORPUS);
+        let corpus = corpus(agree::CORPUS);
         let log = |seed| Some((seed, accepted_log(&mut Dice::new(seed), &corpus)?));
         let (seeds, logs): (Vec<_>, Vec<_>) = seed_and_count(3_000).filter_map(log).unzip();
         let errors = yjs_disagrees(&modules, &logs);

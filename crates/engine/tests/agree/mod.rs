@@ -11,6 +11,32 @@ use yrs::{
     Doc, GetString, OffsetKind, Options, Out, ReadTxn, StateVector, Text, Transact, Update, XmlFragment, XmlOut,
 };
 
+/// Logs of real updates, as `update-corpus.mjs` writes them: one entry a line.
+pub(crate) const CORPUS: &str = include_str!("../update-corpus.json");
+
+/// One update of a corpus log, and the Yjs client id of who made it.
+pub(crate) struct Entry {
+    pub(crate) client: u32,
+    pub(crate) update: Vec<u8>,
+}
+
+/// Reads the logs of a corpus.
+pub(crate) fn corpus(json: &str) -> Vec<Vec<Entry>> {
+    let mut logs = Vec::new();
+    for line in json.lines() {
+        let line = line.trim_end_matches(',');
+        if line == "[" {
+            logs.push(Vec::new());
+        } else if let Some(entry) = line.strip_prefix("{\"client\":") {
+            let (client, update) = entry.split_once(",\"update\":\"").unwrap();
+            let update = data_encoding::BASE64.decode(update.trim_end_matches("\"}").as_bytes()).unwrap();
+            logs.last_mut().unwrap().push(Entry { client: client.parse().unwrap(), update });
+        }
+    }
+    logs.remove(0);
+    logs
+}
+
 /// What yrs makes of a log.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
