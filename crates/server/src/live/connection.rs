@@ -1,0 +1,133 @@
+//! One person's connection that has joined: takes its requests in the order of their arrival, and hands each to where it belongs.
+//! No handler waits or is spawned, but for reading a list: so events keep their order.
+
+use std::{sync::Arc, time::Instant};
+
+use engine::{
+    person::{PersonId, SessionId},
+};
+use socketioxide::{
+    adapter::LocalAdapter,
+    extract::AckSender,
+    handler::{FromMessageParts, MessageHandler},
+    socket::Socket,
+};
+use socketioxide_core::Value;
+
+use super::{
+    document::{Documents, Shared},
+    limits::{Budget, Place},
+    line::Line,
+    outlet::{Peer, Reply},
+    wire::{ErrorOut, Request},
+};
+use crate::{
+    auth::sessions::{Held, Signed},
+    row::ListRequest,
+};
+
+/// A connection. Knows its line, but not its socket, which knows it.
+pub(super) struct Connection {
+    number: u64,
+    session: SessionId,
+    person: PersonId,
+    line: Arc<Line>,
+    documents: Arc<Documents>,
+    shared: Arc<Shared>,
+    /// The session is watched, and the person's place taken, as long as this lives.
+    _kept: (Held, Place),
+}
+
+impl Connection {
+    pub(super) fn new(
+        number: u64,
+        signed: &Signed,
+        line: Arc<Line>,
+        budget: Arc<Budget>,
+        shared: Arc<Shared>,
+        kept: (Held, Place),
+    ) -> Arc<Self> {
+        let (person, session) = (signed.person.id, signed.session.id);
+        let documents = Documents::new(Arc::clone(&shared), number, person, signed.person.name.as_str().into(), budget);
+        Arc::new(Self { number, session, person, line, documents, shared, _kept: kept })
+    }
+
+    /// Unique among all connections of the process; presence is keyed by it (W7).
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn session(&self) -> SessionId {
+        self.session
+    }
+
+    pub(super) fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
+    /// The session ended: nothing that still waits is appended (A3).
+    pub(super) fn revoke(&self) {
+        self.documents.revoke();
+    }
+
+    /// Leaves everything; the peer has a moment to hang up.
+    pub(super) fn leave(&self) {
+        self.documents.close_all();
+        self.shared.lists.leave(self.number);
+        self.line.leave();
+    }
+
+    /// Looks after what must not last; `false` once the line has ended.
+    pub(super) fn inspect(&self, now: Instant) -> bool {
+        self.documents.tidy(now);
+        self.line.inspect(now);
+        !self.line.ended().is_cancelled()
+    }
+
+    /// Does what was asked, or hands it on; the answer may come later.
+    fn serve(&self, request: Request, peer: Peer, reply: Reply) {
+        let documents = &self.documents;
+        match request {
+            Request::List(request) => self.list(request, peer, reply),
+            Request::Open { document, cursor, schema } => documents.open(document, cursor, schema, &peer, reply),
+            Request::Edit { document, writer, n, part, update } => {
+                documents.edit(document, writer, n, part, update, reply);
+            }
+            Request::Confirm { document, seq, part } => documents.confirm(document, seq, part),
+            Request::Presence { document, state } => documents.present(document, state),
+            Request::Close { document } => documents.close(document),
+        }
+    }
+
+    fn list(&self, request: ListRequest, peer: Peer, reply: Reply) {
+        let (number, person, lists) = (self.number, self.person, Arc::clone(&self.shared.lists));
+        tokio::spawn(async move {
+            match lists.show(number, person, peer, &request).await {
+                Ok(page) => reply.send(&page),
+                Err(refusal) => reply.send(&ErrorOut::from(refusal)),
+            }
+        });
+    }
+}
+
+/// Takes all events of a socket. Socket.IO's own handlers are futures that it spawns one by one, which turns their order around.
+pub(super) struct Handler(pub(super) Arc<Connection>);
+
+/// Tells the library's way to implement its trait from ours.
+pub(super) struct InOrder;
+
+impl MessageHandler<LocalAdapter, InOrder> for Handler {
+    fn call(&self, socket: Arc<Socket>, mut value: Value, ack: Option<i64>) {
+        let Self(connection) = self;
+        let Ok(sender) = AckSender::from_message_parts(&socket, &mut value, &ack);
+        let reply = Reply::new(sender, Arc::clone(connection.line()));
+        let Value::Str(text, attachments) = value else { return };
+        match Request::read(&text, attachments.unwrap_or_default().make_contiguous()) {
+            Ok(request) => connection.serve(request, Peer::new(socket.into(), Arc::clone(connection.line())), reply),
+            Err(refusal) => {
+                connection.shared.refusals.refused(refusal.code());
+                reply.send(&ErrorOut::from(refusal));
+            }
+        }
+    }
+}

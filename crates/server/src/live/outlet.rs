@@ -1,0 +1,93 @@
+//! How a connection is reached: rooms offer messages, requests are answered. Nothing here waits, and nothing is lost without a word:
+//! what cannot be queued is told to the room, or ends the connection so that the client comes back.
+
+use std::{sync::Arc, time::Duration};
+
+use engine::{
+    document::DocumentId,
+    rooms::{Message, Outlet},
+};
+use serde::Serialize;
+use socketioxide::{SendError, SocketError, extract::{AckSender, SocketRef}};
+
+use super::{
+    line::Line,
+    wire::{ChangedOut, EditsOut, PresenceOut, SnapshotOut},
+};
+
+/// What is queued for a connection when its room gives it up is on its way after this.
+const FLUSHED_WITHIN: Duration = Duration::from_millis(100);
+
+/// A socket that has joined, and its line.
+#[derive(Clone)]
+pub(super) struct Peer {
+    socket: SocketRef,
+    line: Arc<Line>,
+}
+
+impl Peer {
+    pub(super) fn new(socket: SocketRef, line: Arc<Line>) -> Self {
+        Self { socket, line }
+    }
+
+    /// Queues an event; `false` if the buffer is full or the connection is gone.
+    pub(super) fn tell(&self, event: &'static str, data: &(impl Serialize + ?Sized)) -> bool {
+        self.socket.emit(event, data).is_ok()
+    }
+
+    /// Leaves the namespace, with the client's knowledge, and gives it a moment to hang up.
+    pub(super) fn dismiss(&self) {
+        // If even this cannot be queued, the client hears of nothing: then it ends at once.
+        if self.socket.clone().disconnect().is_err() {
+            self.line.cut();
+        }
+        self.line.leave();
+    }
+
+}
+
+impl Outlet for Peer {
+    fn offer(&self, document: DocumentId, message: &Message) -> bool {
+        match message {
+            Message::Edits { from, to, updates } => {
+                let head = EditsOut { doc: document, from: *from, seq: to.seq, tag: to.tag };
+                self.tell("edits", &(head, updates))
+            }
+            Message::Snapshot { part, parts, through, bytes } => {
+                let (part, parts) = (*part, *parts);
+                let head = SnapshotOut { doc: document, part, parts, seq: through.seq, tag: through.tag };
+                self.tell("snapshot", &(head, bytes))
+            }
+            Message::Presence(people) => self.tell("presence", &PresenceOut::new(document, people)),
+            Message::Changed { document, role } => self.tell("doc:changed", &ChangedOut::now(document, *role)),
+            Message::Purged => self.tell("doc:changed", &ChangedOut::gone(document)),
+        }
+    }
+
+    fn disconnect(&self) {
+        let line = Arc::clone(&self.line);
+        tokio::spawn(async move {
+            tokio::time::sleep(FLUSHED_WITHIN).await;
+            line.cut();
+        });
+    }
+}
+
+/// The one answer to a request, if its sender asked for one.
+pub(super) struct Reply {
+    ack: AckSender,
+    line: Arc<Line>,
+}
+
+impl Reply {
+    pub(super) fn new(ack: AckSender, line: Arc<Line>) -> Self {
+        Self { ack, line }
+    }
+
+    /// Answers. If there is no room for the answer, the connection ends: an answer that is missing would be waited for.
+    pub(super) fn send(self, answer: &impl Serialize) {
+        if let Err(SendError::Socket(SocketError::InternalChannelFull)) = self.ack.send(answer) {
+            self.line.cut();
+        }
+    }
+}
