@@ -67,9 +67,9 @@ export class Desk {
   }
 
   /** Follows the line of the list with this title. */
-  async follow(title: string): Promise<void> {
+  async follow(title: string, { wait = true } = {}): Promise<void> {
     await this.page.getByTestId('row').filter({ hasText: title }).getByRole('link').click()
-    await this.content.waitFor()
+    if (wait) await this.content.waitFor()
   }
 
   async open(doc: string): Promise<void> {

@@ -108,6 +108,11 @@ export async function trash(server: Server, person: Person, doc: string): Promis
   await wanted(server, person, 'DELETE', `/api/documents/${doc}`)
 }
 
+/** Only from the trash. */
+export async function deleteForEver(server: Server, owner: Person, doc: string): Promise<void> {
+  await wanted(server, owner, 'DELETE', `/api/documents/${doc}?forever=1`)
+}
+
 export async function restoreFromTrash(server: Server, person: Person, doc: string): Promise<void> {
   await wanted(server, person, 'POST', `/api/documents/${doc}/restore`)
 }

@@ -17,12 +17,12 @@ export const results = resolve(import.meta.dirname, '../.results')
 
 /** How a server is started. */
 export interface ServerOptions {
-  /** Its data folder; a new one under the system's temporary folder, removed in the end, if absent. */
+  /** Its data folder; a new one under the system's temporary folder if absent. It is removed in the end. */
   data?: string
   /** More options of `sesodocs serve`. */
   args?: string[]
-  /** More variables of its environment. */
-  env?: Record<string, string>
+  /** A command that runs the command behind it: a tracer, a namespace. It must become the server, not its parent. */
+  wrapper?: string[]
 }
 
 /** Every process that was started and has not ended: none may outlive the tests. */
@@ -75,10 +75,10 @@ export class Server {
     this.#child = (await launch(this.data, this.port, this.#options)).child
   }
 
-  /** Kills it and removes its data, unless the folder was given. */
+  /** Kills it and removes its data. */
   async end(): Promise<void> {
     await this.kill()
-    if (!this.#options.data) rmSync(this.data, { recursive: true, force: true })
+    rmSync(this.data, { recursive: true, force: true })
   }
 
   /** Resident memory in bytes, now and at its highest. */
@@ -101,14 +101,12 @@ export async function run(words: string[], input = ''): Promise<string> {
 }
 
 /** Starts the process and waits for the line that names its address. Its log goes to `.results/`. */
-async function launch(data: string, port: number, { args = [], env = {} }: ServerOptions) {
+async function launch(data: string, port: number, { args = [], wrapper = [] }: ServerOptions) {
   mkdirSync(results, { recursive: true })
   const logFile = join(results, `${basename(data)}.log`)
   const log = openSync(logFile, 'a')
-  const child = spawn(binary, ['serve', '--listen', `127.0.0.1:${port}`, '--data', data, ...args], {
-    stdio: ['ignore', 'pipe', log],
-    env: { ...process.env, ...env },
-  })
+  const words = [...wrapper, binary, 'serve', '--listen', `127.0.0.1:${port}`, '--data', data, ...args]
+  const child = spawn(words[0]!, words.slice(1), { stdio: ['ignore', 'pipe', log] })
   closeSync(log)
   running.add(child)
   child.once('exit', () => running.delete(child))
