@@ -18,6 +18,10 @@ impl From<IpAddr> for Address {
     }
 }
 
+/// The other end of the connection: put into each request's extensions when it is accepted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// Who sent a request: the nearest address that is not a trusted proxy's. What an untrusted peer
 /// claims in `X-Forwarded-For` counts for nothing.
 pub(crate) fn sender(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Address {
@@ -50,9 +54,7 @@ mod tests {
             headers.append("x-forwarded-for", value.parse().unwrap());
         }
         let trusted = ["10.0.0.0/8".parse().unwrap()];
-        sender(peer.parse().unwrap(), &headers, &trusted)
-            .0
-            .to_string()
+        sender(peer.parse().unwrap(), &headers, &trusted).0.to_string()
     }
 
     #[test]
@@ -60,10 +62,7 @@ mod tests {
         assert_eq!(sent_by("1.2.3.4", &["5.6.7.8"]), "1.2.3.4");
         assert_eq!(sent_by("10.0.0.1", &["5.6.7.8"]), "5.6.7.8");
         assert_eq!(sent_by("::ffff:10.0.0.1", &["5.6.7.8"]), "5.6.7.8");
-        assert_eq!(
-            sent_by("10.0.0.1", &["9.9.9.9, 5.6.7.8", "10.0.0.2"]),
-            "5.6.7.8"
-        );
+        assert_eq!(sent_by("10.0.0.1", &["9.9.9.9, 5.6.7.8", "10.0.0.2"]), "5.6.7.8");
         assert_eq!(sent_by("10.0.0.1", &["9.9.9.9, nonsense"]), "10.0.0.1");
         assert_eq!(sent_by("10.0.0.1", &[]), "10.0.0.1");
     }

@@ -13,6 +13,7 @@ use crate::{
     auth::{password::Passwords, sessions::Sessions, throttle::Throttle},
     config::Config,
     live::Live,
+    telemetry::Telemetry,
 };
 
 /// A running server's parts.
@@ -33,6 +34,8 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
     /// What is counted.
     pub(crate) metrics: Metrics,
+    /// How the counters are published.
+    pub(crate) telemetry: Telemetry,
     /// The open connections; set once, before the first request.
     pub(crate) live: OnceLock<Live>,
 }

@@ -5,17 +5,13 @@ use std::{net::IpAddr, net::SocketAddr, num::NonZeroU32, path::PathBuf, str::Fro
 use axum::http::{Uri, uri::Scheme};
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
+use store::StoreUrl;
 
 /// Everything about a running server.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Config {
     /// Address and port to listen on; port 0 takes a free one
-    #[arg(
-        long,
-        env = "SESODOCS_LISTEN",
-        value_name = "ADDRESS:PORT",
-        default_value = "127.0.0.1:3000"
-    )]
+    #[arg(long, env = "SESODOCS_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
     pub(crate) listen: SocketAddr,
 
     #[command(flatten)]
@@ -39,12 +35,7 @@ pub(crate) struct Config {
     pub(crate) secret_file: Option<PathBuf>,
 
     /// What is told on standard error, as error, warn, info, debug, or by part: info,store=debug
-    #[arg(
-        long,
-        env = "SESODOCS_LOG",
-        value_name = "LEVEL",
-        default_value = "info"
-    )]
+    #[arg(long, env = "SESODOCS_LOG", value_name = "LEVEL", default_value = "info")]
     pub(crate) log: String,
 
     #[command(flatten)]
@@ -55,74 +46,47 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Place {
     /// Folder that holds everything; made if it is not there
-    #[arg(
-        long,
-        env = "SESODOCS_DATA",
-        value_name = "FOLDER",
-        default_value = "./data"
-    )]
+    #[arg(long, env = "SESODOCS_DATA", value_name = "FOLDER", default_value = "./data")]
     pub(crate) data: PathBuf,
 
-    /// How everything is kept: in an SQLite file, or in memory until the server ends
-    #[arg(long, env = "SESODOCS_STORE", value_enum, default_value_t = StoreKind::Sqlite)]
-    pub(crate) store: StoreKind,
+    /// How everything is kept: sqlite, in files in the data folder; memory, until the server ends
+    #[arg(long, env = "SESODOCS_STORE", value_name = "sqlite|memory", default_value = "sqlite")]
+    pub(crate) store: StoreUrl,
 }
 
 /// The budgets of B1 and B3: how much one person or one address may take.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Limits {
     /// Open connections of one person
-    #[arg(
-        long,
-        env = "SESODOCS_MAX_CONNECTIONS_PER_PERSON",
-        value_name = "N",
-        default_value = "64"
-    )]
+    #[arg(long, env = "SESODOCS_MAX_CONNECTIONS_PER_PERSON", value_name = "N", default_value = "64")]
     pub(crate) max_connections_per_person: NonZeroU32,
 
     /// Documents that one person has open, in all connections together
-    #[arg(
-        long,
-        env = "SESODOCS_MAX_DOCUMENTS_PER_PERSON",
-        value_name = "N",
-        default_value = "256"
-    )]
+    #[arg(long, env = "SESODOCS_MAX_DOCUMENTS_PER_PERSON", value_name = "N", default_value = "256")]
     pub(crate) max_documents_per_person: NonZeroU32,
 
     /// Bytes a second that one person may write, on average
-    #[arg(
-        long,
-        env = "SESODOCS_MAX_BYTES_PER_SECOND",
-        value_name = "N",
-        default_value = "1048576"
-    )]
+    #[arg(long, env = "SESODOCS_MAX_BYTES_PER_SECOND", value_name = "N", default_value = "1048576")]
     pub(crate) max_bytes_per_second: NonZeroU32,
 
     /// Connections of one address on which nobody has signed in; beyond it the oldest is closed
-    #[arg(
-        long,
-        env = "SESODOCS_MAX_VISITORS_PER_ADDRESS",
-        value_name = "N",
-        default_value = "256"
-    )]
+    #[arg(long, env = "SESODOCS_MAX_VISITORS_PER_ADDRESS", value_name = "N", default_value = "256")]
     pub(crate) max_visitors_per_address: NonZeroU32,
 
     /// Connections on which nobody has signed in, of all addresses together
-    #[arg(
-        long,
-        env = "SESODOCS_MAX_VISITORS",
-        value_name = "N",
-        default_value = "4096"
-    )]
+    #[arg(long, env = "SESODOCS_MAX_VISITORS", value_name = "N", default_value = "4096")]
     pub(crate) max_visitors: NonZeroU32,
 
+    /// Bytes of one person's edits that may wait to be saved, in one document
+    #[arg(long, env = "SESODOCS_MAX_WAITING_BYTES_PER_PERSON", value_name = "N", default_value = "16777216")]
+    pub(crate) max_waiting_bytes_per_person: NonZeroU32,
+
+    /// Bytes of edits that may wait to be saved, of everybody in all documents
+    #[arg(long, env = "SESODOCS_MAX_WAITING_BYTES", value_name = "N", default_value = "268435456")]
+    pub(crate) max_waiting_bytes: NonZeroU32,
+
     /// Attempts to sign in or up from one address in a minute; for one name from there it is a sixth of that
-    #[arg(
-        long,
-        env = "SESODOCS_MAX_SIGN_INS_PER_MINUTE",
-        value_name = "N",
-        default_value = "60"
-    )]
+    #[arg(long, env = "SESODOCS_MAX_SIGN_INS_PER_MINUTE", value_name = "N", default_value = "60")]
     pub(crate) max_sign_ins_per_minute: NonZeroU32,
 }
 
@@ -144,25 +108,6 @@ impl Signup {
             Self::Open => "open",
             Self::Invite => "invite",
             Self::Closed => "closed",
-        }
-    }
-}
-
-/// How everything is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StoreKind {
-    /// In files in the data folder
-    Sqlite,
-    /// In memory only: gone when the server ends
-    Memory,
-}
-
-impl StoreKind {
-    /// The name that the store knows it by.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Sqlite => "sqlite",
-            Self::Memory => "memory",
         }
     }
 }
@@ -198,10 +143,7 @@ impl FromStr for PublicUrl {
             _ => return Err(EXPECTED),
         };
         let authority = uri.authority().ok_or(EXPECTED)?;
-        if uri.path().trim_end_matches('/') != ""
-            || uri.query().is_some()
-            || authority.as_str().contains('@')
-        {
+        if uri.path().trim_end_matches('/') != "" || uri.query().is_some() || authority.as_str().contains('@') {
             return Err(EXPECTED);
         }
         let host = authority.host().to_ascii_lowercase();
@@ -228,31 +170,12 @@ mod tests {
 
     #[test]
     fn a2_a_public_url_is_reduced_to_what_browsers_send() {
-        let origin = |text: &str| {
-            text.parse::<PublicUrl>()
-                .map(|url| (url.origin, url.secure))
-        };
-        assert_eq!(
-            origin("https://Docs.Example.org/"),
-            Ok(("https://docs.example.org".into(), true))
-        );
+        let origin = |text: &str| text.parse::<PublicUrl>().map(|url| (url.origin, url.secure));
+        assert_eq!(origin("https://Docs.Example.org/"), Ok(("https://docs.example.org".into(), true)));
         assert_eq!(origin("https://a.b:443"), Ok(("https://a.b".into(), true)));
-        assert_eq!(
-            origin("http://a.b:443"),
-            Ok(("http://a.b:443".into(), false))
-        );
-        assert_eq!(
-            origin("http://[::1]:3000"),
-            Ok(("http://[::1]:3000".into(), false))
-        );
-        for bad in [
-            "",
-            "docs.example.org",
-            "ftp://a.b",
-            "https://a.b/docs",
-            "https://u@a.b",
-            "https://a.b?x",
-        ] {
+        assert_eq!(origin("http://a.b:443"), Ok(("http://a.b:443".into(), false)));
+        assert_eq!(origin("http://[::1]:3000"), Ok(("http://[::1]:3000".into(), false)));
+        for bad in ["", "docs.example.org", "ftp://a.b", "https://a.b/docs", "https://u@a.b", "https://a.b?x"] {
             assert!(origin(bad).is_err(), "{bad}");
         }
     }

@@ -1,2 +1,31 @@
-//! (being written)
-fn main() {}
+//! The `sesodocs` command: reads its arguments and does what they say.
+
+mod address;
+mod app;
+mod auth;
+mod backup;
+mod cli;
+mod config;
+mod connections;
+mod housekeeping;
+mod http;
+mod live;
+mod person;
+mod row;
+mod serve;
+mod telemetry;
+mod visitors;
+
+use std::{io::Write, process::ExitCode};
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            let _ = writeln!(std::io::stderr(), "{sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use data_encoding::BASE64URL_NOPAD as BASE64URL;
 use engine::{
     access::{self, Role},
-    document::{Document, Kind, Visibility},
+    document::{Document, DocumentId, Kind, Visibility},
     person::PersonId,
     refusal::Refusal,
     store::{ListQuery, Listed, Place, Sort, Store},
@@ -31,13 +31,14 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Which document it shows.
+    pub(crate) fn id(&self) -> Option<DocumentId> {
+        self.id.parse().ok()
+    }
+
     /// The row that this person sees; `None` if it is none of that person's business.
     pub(crate) fn of(listed: Listed, person: PersonId) -> Option<Self> {
-        let Listed {
-            document,
-            owner,
-            changed_by,
-        } = listed;
+        let Listed { document, owner, changed_by } = listed;
         let role = access::role_of(person, &document)?;
         Some(Self {
             id: document.id.to_string(),
@@ -64,18 +65,11 @@ pub(crate) async fn with_names(store: &dyn Store, document: &Document) -> Result
         PersonId::NOBODY => String::new(),
         person => name_of(store, person).await?,
     };
-    Ok(Listed {
-        document: document.clone(),
-        owner,
-        changed_by,
-    })
+    Ok(Listed { document: document.clone(), owner, changed_by })
 }
 
 async fn name_of(store: &dyn Store, person: PersonId) -> Result<String, Refusal> {
-    let person = store
-        .person(person)
-        .await
-        .map_err(|error| Refusal::from(&error))?;
+    let person = store.person(person).await.map_err(|error| Refusal::from(&error))?;
     Ok(person.name.as_str().to_owned())
 }
 
@@ -108,10 +102,7 @@ enum FlagText {
 
 impl Flag {
     fn is_set(self) -> bool {
-        matches!(
-            self,
-            Self::Bool(true) | Self::Number(1..) | Self::Text(FlagText::Yes)
-        )
+        matches!(self, Self::Bool(true) | Self::Number(1..) | Self::Text(FlagText::Yes))
     }
 }
 
@@ -126,19 +117,13 @@ impl ListRequest {
             Some("title") => Sort::Title,
             Some(_) => return Err(Refusal::Invalid("sort is changed or title")),
         };
-        let title = self
-            .query
-            .as_deref()
-            .map(str::trim)
-            .filter(|text| !text.is_empty());
+        let title = self.query.as_deref().map(str::trim).filter(|text| !text.is_empty());
         if title.is_some_and(|text| text.len() > QUERY_BYTES) {
             return Err(Refusal::Invalid("the text to search for is too long"));
         }
         let after = match self.after.as_deref() {
             None => None,
-            Some(text) => {
-                Some(read_place(text).ok_or(Refusal::Invalid("after is not from a page's next"))?)
-            }
+            Some(text) => Some(read_place(text).ok_or(Refusal::Invalid("after is not from a page's next"))?),
         };
         Ok(ListQuery {
             person,
@@ -172,11 +157,7 @@ pub(crate) async fn page(store: &dyn Store, query: ListQuery) -> Result<Page, Re
     let last = page.documents.last().filter(|_| page.more);
     Ok(Page {
         next: last.map(|listed| write_place(&listed.document)),
-        documents: page
-            .documents
-            .into_iter()
-            .filter_map(|listed| Row::of(listed, person))
-            .collect(),
+        documents: page.documents.into_iter().filter_map(|listed| Row::of(listed, person)).collect(),
     })
 }
 
@@ -223,8 +204,6 @@ pub(crate) fn visibility_name(visibility: Visibility) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use engine::document::DocumentId;
-
     use super::*;
 
     fn document() -> Document {
@@ -256,16 +235,9 @@ mod tests {
 
     #[test]
     fn a4_a_row_is_only_made_for_who_may_see_it() {
-        let listed = Listed {
-            document: document(),
-            owner: "ana".to_owned(),
-            changed_by: String::new(),
-        };
+        let listed = Listed { document: document(), owner: "ana".to_owned(), changed_by: String::new() };
         assert!(Row::of(listed.clone(), PersonId(2)).is_none());
         let row = Row::of(listed, PersonId(1)).unwrap();
-        assert_eq!(
-            (row.role, row.visibility, row.changed_by),
-            ("owner", "private", None)
-        );
+        assert_eq!((row.role, row.visibility, row.changed_by), ("owner", "private", None));
     }
 }

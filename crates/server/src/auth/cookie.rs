@@ -14,14 +14,10 @@ pub(crate) struct Jar {
 impl Jar {
     pub(crate) fn new(public_url: Option<&PublicUrl>) -> Self {
         match public_url {
-            Some(url) if url.is_secure() => Self {
-                name: "__Host-sesodocs",
-                attributes: "Path=/; HttpOnly; SameSite=Lax; Secure",
-            },
-            _ => Self {
-                name: "sesodocs",
-                attributes: "Path=/; HttpOnly; SameSite=Lax",
-            },
+            Some(url) if url.is_secure() => {
+                Self { name: "__Host-sesodocs", attributes: "Path=/; HttpOnly; SameSite=Lax; Secure" }
+            }
+            _ => Self { name: "sesodocs", attributes: "Path=/; HttpOnly; SameSite=Lax" },
         }
     }
 
@@ -60,10 +56,7 @@ mod tests {
         assert_eq!(plain.token(&headers), None);
 
         let set = secure.set("t", 5).unwrap();
-        assert_eq!(
-            set,
-            "__Host-sesodocs=t; Max-Age=5; Path=/; HttpOnly; SameSite=Lax; Secure"
-        );
+        assert_eq!(set, "__Host-sesodocs=t; Max-Age=5; Path=/; HttpOnly; SameSite=Lax; Secure");
         assert!(plain.set("a\nb", 5).is_none());
     }
 }

@@ -44,9 +44,7 @@ impl Password {
     }
 
     fn is(&self, hash: &str) -> bool {
-        Argon2::default()
-            .verify_password(self.0.as_bytes(), hash)
-            .is_ok()
+        Argon2::default().verify_password(self.0.as_bytes(), hash).is_ok()
     }
 }
 
@@ -75,12 +73,7 @@ struct Queues {
 
 impl Default for Queues {
     fn default() -> Self {
-        Self {
-            sign_in: Turns::new(WAITING),
-            sign_up: Turns::new(WAITING),
-            next_is_sign_up: false,
-            closed: false,
-        }
+        Self { sign_in: Turns::new(WAITING), sign_up: Turns::new(WAITING), next_is_sign_up: false, closed: false }
     }
 }
 
@@ -194,10 +187,7 @@ mod tests {
     #[test]
     fn b1_hashes_cost_what_was_promised() {
         let hash = Password::new("correct horse").unwrap().hash().unwrap();
-        assert!(
-            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-            "{hash}"
-        );
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
     }
 
     #[test]

@@ -13,9 +13,7 @@ const LEAST_BYTES: usize = 32;
 /// Why there is no secret, as a sentence for the operator.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretError {
-    #[error(
-        "The secret in {0} is shorter than {LEAST_BYTES} bytes. Write some with: head -c 32 /dev/urandom > FILE"
-    )]
+    #[error("The secret in {0} is shorter than {LEAST_BYTES} bytes. Write some with: head -c 32 /dev/urandom > FILE")]
     TooShort(PathBuf),
     #[error("The secret in {0} cannot be read or made: {1}")]
     Io(PathBuf, io::Error),
@@ -40,9 +38,7 @@ pub(crate) fn kept(data: &Path) -> Result<Vec<u8>, SecretError> {
                 tracing::warn!("{} can be read by others: chmod 600 it", file.display());
             }
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make(data, &file).map_err(at_file)?
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make(data, &file).map_err(at_file)?,
         Err(error) => return Err(at_file(error)),
     }
     configured(&file)
@@ -76,10 +72,7 @@ mod tests {
         assert_eq!(first.len(), 32);
         assert_eq!(kept(data.path()).unwrap(), first);
         let file = data.path().join("secret");
-        assert_eq!(
-            fs::metadata(&file).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(data.path()).unwrap().count(), 1);
 
         fs::write(&file, "short").unwrap();

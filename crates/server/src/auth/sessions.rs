@@ -62,14 +62,7 @@ pub(crate) struct Held {
 
 impl Sessions {
     pub(crate) fn new(store: Arc<dyn Store>, secret: &[u8], jar: Jar, clock: Clock) -> Self {
-        Self {
-            store,
-            signer: Signer::new(secret),
-            jar,
-            clock,
-            held: Mutex::default(),
-            ended: Notify::new(),
-        }
+        Self { store, signer: Signer::new(secret), jar, clock, held: Mutex::default(), ended: Notify::new() }
     }
 
     /// Begins a session of somebody who has proved who it is; returns its token.
@@ -78,12 +71,7 @@ impl Sessions {
     /// `NotFound` if the person was disabled in the meantime.
     pub(crate) async fn begin(&self, person: PersonId) -> Result<String, StoreError> {
         let now = (self.clock)();
-        let session = Session {
-            id: SessionId::random(),
-            person,
-            created_ms: now,
-            expires_ms: now + LASTS_MS,
-        };
+        let session = Session { id: SessionId::random(), person, created_ms: now, expires_ms: now + LASTS_MS };
         let token = self.token(&session);
         self.store.create_session(session).await?;
         Ok(token)
@@ -100,11 +88,7 @@ impl Sessions {
     }
 
     /// A new cookie, once a day, for whoever came with an older one.
-    pub(crate) fn renewed_cookie(
-        &self,
-        signed: &Signed,
-        headers: &HeaderMap,
-    ) -> Option<HeaderValue> {
+    pub(crate) fn renewed_cookie(&self, signed: &Signed, headers: &HeaderMap) -> Option<HeaderValue> {
         let is_old = signed.session.expires_ms - signed.token_expires_ms >= DAY_MS;
         let came_by_cookie = bearer(headers).is_none();
         (is_old && came_by_cookie).then(|| self.cookie(&self.token(&signed.session)))?
@@ -117,8 +101,7 @@ impl Sessions {
 
     /// Whether a request comes with a token that we signed. Its session may have ended: good for budgets only.
     pub(crate) fn is_known(&self, headers: &HeaderMap) -> bool {
-        self.presented(headers)
-            .is_some_and(|token| self.signer.verify(token, (self.clock)()).is_some())
+        self.presented(headers).is_some_and(|token| self.signer.verify(token, (self.clock)()).is_some())
     }
 
     /// Who sends a request: by bearer token, or else by cookie.
@@ -136,22 +119,12 @@ impl Sessions {
     /// As [`Sessions::authenticate`].
     pub(crate) async fn authenticate_token(&self, token: &str) -> Result<Signed, Refusal> {
         let now = (self.clock)();
-        let claims = self
-            .signer
-            .verify(token, now)
-            .ok_or(Refusal::Unauthenticated)?;
-        let (mut session, person) = self
-            .read(claims.session)
-            .await?
-            .ok_or(Refusal::Unauthenticated)?;
+        let claims = self.signer.verify(token, now).ok_or(Refusal::Unauthenticated)?;
+        let (mut session, person) = self.read(claims.session).await?.ok_or(Refusal::Unauthenticated)?;
         if self.is_to_be_prolonged(session.expires_ms) {
             session.expires_ms = self.prolong(session.id).await?;
         }
-        Ok(Signed {
-            person,
-            session,
-            token_expires_ms: claims.expires_s * 1000,
-        })
+        Ok(Signed { person, session, token_expires_ms: claims.expires_s * 1000 })
     }
 
     /// As [`Sessions::authenticate`], for a connection that stays open. `token` is what a program sent instead of a cookie,
@@ -164,13 +137,8 @@ impl Sessions {
         token: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<(Signed, Held), Refusal> {
-        let token = token
-            .or_else(|| self.presented(headers))
-            .ok_or(Refusal::Unauthenticated)?;
-        let claims = self
-            .signer
-            .verify(token, (self.clock)())
-            .ok_or(Refusal::Unauthenticated)?;
+        let token = token.or_else(|| self.presented(headers)).ok_or(Refusal::Unauthenticated)?;
+        let claims = self.signer.verify(token, (self.clock)()).ok_or(Refusal::Unauthenticated)?;
         // Held before it is read: if it ends in between, one of the two notices.
         let held = self.hold(claims.session, claims.expires_s * 1000);
         let signed = self.authenticate_token(token).await?;
@@ -215,14 +183,10 @@ impl Sessions {
     /// store answered for each.
     async fn compare(&self, all: bool) -> (Vec<SessionId>, bool) {
         let now = (self.clock)();
-        let due =
-            |hold: &Hold| all || hold.expires_ms <= now || self.is_to_be_prolonged(hold.expires_ms);
+        let due = |hold: &Hold| all || hold.expires_ms <= now || self.is_to_be_prolonged(hold.expires_ms);
         let held: Vec<_> = {
             let held = self.held.lock();
-            held.iter()
-                .filter(|(_, hold)| due(hold))
-                .map(|(id, _)| *id)
-                .collect()
+            held.iter().filter(|(_, hold)| due(hold)).map(|(id, _)| *id).collect()
         };
         let mut ended = Vec::new();
         let mut is_complete = true;
@@ -269,10 +233,7 @@ impl Sessions {
     }
 
     fn token(&self, session: &Session) -> String {
-        self.signer.sign(Claims {
-            session: session.id,
-            expires_s: session.expires_ms / 1000,
-        })
+        self.signer.sign(Claims { session: session.id, expires_s: session.expires_ms / 1000 })
     }
 
     fn presented<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
@@ -281,15 +242,9 @@ impl Sessions {
 
     fn hold(self: &Arc<Self>, session: SessionId, expires_ms: i64) -> Held {
         let mut held = self.held.lock();
-        let hold = held.entry(session).or_insert(Hold {
-            connections: 0,
-            expires_ms,
-        });
+        let hold = held.entry(session).or_insert(Hold { connections: 0, expires_ms });
         hold.connections += 1;
-        Held {
-            sessions: Arc::clone(self),
-            session,
-        }
+        Held { sessions: Arc::clone(self), session }
     }
 
     fn note(&self, session: SessionId, expires_ms: i64) {
@@ -313,9 +268,5 @@ impl Drop for Held {
 
 /// What programs send instead of a cookie.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get(AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .strip_prefix("Bearer ")
+    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }

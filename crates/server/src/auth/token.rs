@@ -45,17 +45,9 @@ impl Signer {
 
     /// A token for these claims.
     pub(super) fn sign(&self, claims: Claims) -> String {
-        let payload = Payload {
-            sid: claims.session.to_string(),
-            exp: claims.expires_s,
-            aud: AUDIENCE.to_owned(),
-        };
+        let payload = Payload { sid: claims.session.to_string(), exp: claims.expires_s, aud: AUDIENCE.to_owned() };
         let payload = serde_json::to_vec(&payload).unwrap_or_default();
-        let signed = format!(
-            "{}.{}",
-            BASE64URL.encode(HEADER.as_bytes()),
-            BASE64URL.encode(&payload)
-        );
+        let signed = format!("{}.{}", BASE64URL.encode(HEADER.as_bytes()), BASE64URL.encode(&payload));
         let signature = self.0.clone().chain_update(&signed).finalize().into_bytes();
         format!("{signed}.{}", BASE64URL.encode(&signature))
     }
@@ -67,22 +59,14 @@ impl Signer {
         }
         let (signed, signature) = token.rsplit_once('.')?;
         let signature = BASE64URL.decode(signature.as_bytes()).ok()?;
-        self.0
-            .clone()
-            .chain_update(signed)
-            .verify_slice(&signature)
-            .ok()?;
+        self.0.clone().chain_update(signed).verify_slice(&signature).ok()?;
 
         let (header, payload) = signed.split_once('.')?;
         if BASE64URL.decode(header.as_bytes()).ok()? != HEADER.as_bytes() {
             return None;
         }
-        let payload: Payload =
-            serde_json::from_slice(&BASE64URL.decode(payload.as_bytes()).ok()?).ok()?;
-        let claims = Claims {
-            session: payload.sid.parse().ok()?,
-            expires_s: payload.exp,
-        };
+        let payload: Payload = serde_json::from_slice(&BASE64URL.decode(payload.as_bytes()).ok()?).ok()?;
+        let claims = Claims { session: payload.sid.parse().ok()?, expires_s: payload.exp };
         (payload.aud == AUDIENCE && claims.expires_s > now_ms / 1000).then_some(claims)
     }
 }
@@ -94,25 +78,13 @@ mod tests {
     const NOW_MS: i64 = 1_800_000_000_000;
 
     fn claims() -> Claims {
-        Claims {
-            session: SessionId(u128::MAX / 3),
-            expires_s: NOW_MS / 1000 + 1,
-        }
+        Claims { session: SessionId(u128::MAX / 3), expires_s: NOW_MS / 1000 + 1 }
     }
 
     /// A token with parts of one's own choice, signed with our key.
     fn forged(signer: &Signer, header: &str, payload: &str) -> String {
-        let signed = format!(
-            "{}.{}",
-            BASE64URL.encode(header.as_bytes()),
-            BASE64URL.encode(payload.as_bytes())
-        );
-        let signature = signer
-            .0
-            .clone()
-            .chain_update(&signed)
-            .finalize()
-            .into_bytes();
+        let signed = format!("{}.{}", BASE64URL.encode(header.as_bytes()), BASE64URL.encode(payload.as_bytes()));
+        let signature = signer.0.clone().chain_update(&signed).finalize().into_bytes();
         format!("{signed}.{}", BASE64URL.encode(&signature))
     }
 
@@ -130,20 +102,13 @@ mod tests {
         let signer = Signer::new(b"secret");
         let (sid, exp) = (claims().session, claims().expires_s);
         let payload = |aud: &str| format!(r#"{{"sid":"{sid}","exp":{exp},"aud":"{aud}"}}"#);
-        assert!(
-            signer
-                .verify(&forged(&signer, HEADER, &payload(AUDIENCE)), NOW_MS)
-                .is_some()
-        );
+        assert!(signer.verify(&forged(&signer, HEADER, &payload(AUDIENCE)), NOW_MS).is_some());
         for (header, aud) in [
             (r#"{"alg":"none","typ":"JWT"}"#, AUDIENCE),
             (r#"{"alg":"HS512","typ":"JWT"}"#, AUDIENCE),
             (HEADER, "classic"),
         ] {
-            assert_eq!(
-                signer.verify(&forged(&signer, header, &payload(aud)), NOW_MS),
-                None
-            );
+            assert_eq!(signer.verify(&forged(&signer, header, &payload(aud)), NOW_MS), None);
         }
     }
 

@@ -16,12 +16,7 @@ pub(super) struct Turns<K, T> {
 impl<K: Copy + Eq + Hash, T> Turns<K, T> {
     /// A queue of at most `most` things.
     pub(super) fn new(most: usize) -> Self {
-        Self {
-            order: VecDeque::new(),
-            waiting: HashMap::new(),
-            length: 0,
-            most,
-        }
+        Self { order: VecDeque::new(), waiting: HashMap::new(), length: 0, most }
     }
 
     /// Queues a thing. If that is one too many, the newest of whoever has most waiting is dropped: it may be this one.

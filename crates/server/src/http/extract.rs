@@ -1,0 +1,90 @@
+//! What handlers take from a request, with our own errors when it is not there. Decides nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::to_bytes,
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{StatusCode, request::Parts},
+};
+use serde::de::DeserializeOwned;
+
+use super::error::Error;
+use crate::{
+    address::{self, Address, Peer},
+    app::App,
+    auth::sessions::Signed,
+};
+
+/// The largest JSON body: titles, names and passwords are far smaller.
+const BODY_BYTES: usize = 64 << 10;
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+
+/// A JSON body. Its media type was checked before (A2).
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Error> {
+        let too_large = || Error::from(engine::refusal::Refusal::TooLarge);
+        let announced = axum::body::HttpBody::size_hint(request.body()).lower();
+        if announced > BODY_BYTES as u64 {
+            return Err(too_large());
+        }
+        let body = tokio::time::timeout(BODY_WITHIN, to_bytes(request.into_body(), BODY_BYTES))
+            .await
+            .map_err(|_| Error::new(StatusCode::REQUEST_TIMEOUT, "invalid", "The body took too long."))?
+            .map_err(|_| too_large())?;
+        serde_json::from_slice(&body)
+            .map(Self)
+            .map_err(|error| Error::invalid(format!("The body is not what is expected here: {error}.")))
+    }
+}
+
+/// Values from the address.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Path<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let path = axum::extract::Path::from_request_parts(parts, app).await;
+        path.map(|axum::extract::Path(values)| Self(values)).map_err(|_| Error::not_found())
+    }
+}
+
+/// Values from behind the question mark.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Error> {
+        axum::extract::Query::try_from_uri(&parts.uri)
+            .map(|axum::extract::Query(values)| Self(values))
+            .map_err(|error| Error::invalid(error.body_text()))
+    }
+}
+
+/// Only for people who are signed in.
+impl FromRequestParts<Arc<App>> for Signed {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        Ok(app.sessions.authenticate(&parts.headers).await?)
+    }
+}
+
+/// Who sent the request, for budgets.
+impl FromRequestParts<Arc<App>> for Address {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let Some(Peer(ip)) = parts.extensions.get() else {
+            return Err(Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The request has no sender."));
+        };
+        Ok(address::sender(*ip, &parts.headers, &app.config.trusted_proxy))
+    }
+}

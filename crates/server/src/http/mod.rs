@@ -1,0 +1,69 @@
+//! HTTP: which address is answered by whom, and the layers that every request passes. Knows nothing of live connections.
+
+mod documents;
+mod error;
+mod extract;
+mod headers;
+mod health;
+mod members;
+mod metrics;
+mod origin;
+mod pages;
+mod session;
+mod signup;
+mod text;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::StatusCode,
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::Response,
+    routing::{get, post, put},
+};
+use self::error::Error;
+use crate::{app::App, visitors::Visitor};
+
+/// Every route.
+pub(crate) fn routes(app: &Arc<App>) -> Router {
+    Router::new()
+        .nest("/api", api())
+        .route("/health", get(health::get))
+        .route("/metrics", get(metrics::get))
+        .fallback(pages::serve)
+        .with_state(Arc::clone(app))
+}
+
+/// What guards every route, Socket.IO included: it must be behind this.
+pub(crate) fn guarded(app: &Arc<App>, routes: Router) -> Router {
+    routes
+        .layer(from_fn_with_state(Arc::clone(app), origin::guard))
+        .layer(from_fn(headers::add))
+        .layer(from_fn_with_state(Arc::clone(app), observe))
+}
+
+fn api() -> Router<Arc<App>> {
+    Router::new()
+        .route("/signup", post(signup::post))
+        .route("/session", get(session::get).post(session::sign_in).delete(session::sign_out))
+        .route("/documents", get(documents::list).post(documents::create))
+        .route("/documents/{id}", get(documents::get).patch(documents::patch).delete(documents::delete))
+        .route("/documents/{id}/restore", post(documents::restore))
+        .route("/documents/{id}/members/{name}", put(members::put).delete(members::delete))
+        .route("/documents/{id}/text", get(text::get))
+        .fallback(async || Error::not_found())
+        .method_not_allowed_fallback(async || {
+            Error::new(StatusCode::METHOD_NOT_ALLOWED, "invalid", "This cannot be done here.")
+        })
+}
+
+/// Counts the request, and tells the connection's budget whether it is somebody's whom we know.
+async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let visitor = request.extensions().get::<Visitor>().cloned();
+    let _working = visitor.map(|visitor| visitor.request(&request, &app.sessions));
+    let response = next.run(request).await;
+    app.telemetry.answered(response.status());
+    response
+}

@@ -1,0 +1,102 @@
+//! The built pages: every address of the application answers with the one page, which looks at the address itself.
+
+use axum::{
+    body::Body,
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode, Uri,
+        header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY},
+    },
+    response::{IntoResponse, Response},
+};
+use engine::document::DocumentId;
+use web::Asset;
+
+/// Answers what no other route does.
+pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    if !matches!(method, Method::GET | Method::HEAD) {
+        return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")]).into_response();
+    }
+    let path = uri.path();
+    if is_page(path) {
+        return file(web::index(), StatusCode::OK, &headers);
+    }
+    match web::find(path) {
+        Some(asset) => file(asset, StatusCode::OK, &headers),
+        // A missing script must not be answered with a page.
+        None if path.starts_with("/assets/") => StatusCode::NOT_FOUND.into_response(),
+        None => file(web::index(), StatusCode::NOT_FOUND, &headers),
+    }
+}
+
+/// Whether the application has a page at this address.
+fn is_page(path: &str) -> bool {
+    match path.strip_prefix("/d/") {
+        Some(id) => id.parse::<DocumentId>().is_ok(),
+        None => matches!(path, "/" | "/trash" | "/signin" | "/signup"),
+    }
+}
+
+fn file(asset: &'static Asset, status: StatusCode, headers: &HeaderMap) -> Response {
+    let mut response = Response::new(Body::empty());
+    let out = response.headers_mut();
+    // The forms of a file share a tag: it names the content, not the bytes.
+    if let Ok(etag) = HeaderValue::from_str(&format!("W/{}", asset.etag)) {
+        out.insert(ETAG, etag);
+    }
+    out.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    let caching = if asset.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
+    out.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    if status == StatusCode::OK && is_held(asset, headers) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return response;
+    }
+    out.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
+    let (encoding, bytes) = match (asset.brotli, asset.gzip) {
+        (Some(brotli), _) if accepts(headers, "br") => (Some("br"), brotli),
+        (_, Some(gzip)) if accepts(headers, "gzip") => (Some("gzip"), gzip),
+        _ => (None, asset.bytes),
+    };
+    if let Some(encoding) = encoding {
+        out.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    *response.status_mut() = status;
+    *response.body_mut() = Body::from(bytes);
+    response
+}
+
+/// Whether the browser has it already.
+fn is_held(asset: &Asset, headers: &HeaderMap) -> bool {
+    let tags = headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
+    tags.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == asset.etag))
+}
+
+/// Whether a form is accepted: named, and not with a weight of zero.
+fn accepts(headers: &HeaderMap, encoding: &str) -> bool {
+    let accepted = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|part| {
+        let (name, weight) = part.split_once(';').unwrap_or((part, ""));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
+        name.trim().eq_ignore_ascii_case(encoding) && weight != Some(0.0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compressed_forms_are_sent_to_who_accepts_them() {
+        let accepts = |value: &'static str, encoding| {
+            let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(value))]);
+            accepts(&headers, encoding)
+        };
+        assert!(accepts("gzip, deflate, br", "br") && accepts("GZIP;q=0.5", "gzip"));
+        assert!(!accepts("gzip;q=0, br", "gzip") && !accepts("", "br") && !accepts("*", "br"));
+    }
+
+    #[test]
+    fn only_the_applications_addresses_are_pages() {
+        assert!(is_page("/") && is_page("/trash") && is_page(&format!("/d/{}", DocumentId(3))));
+        assert!(!is_page("/d/") && !is_page("/d/x") && !is_page("/index.html") && !is_page("/admin"));
+    }
+}
