@@ -83,6 +83,9 @@ pub enum Message {
 /// What became of an accepted edit: it is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
+    /// The entry that holds it, or one behind that. Until its cursor is there, the sender keeps the edit: should an
+    /// older backup be restored meanwhile, the log lacks it, and it must be sent again.
+    pub seq: Seq,
     /// The sender's cursor moves from `.0` to `.1`, or stays (D2).
     pub moved: Option<(Seq, Cursor)>,
 }

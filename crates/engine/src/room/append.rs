@@ -22,7 +22,7 @@ use super::{
 use crate::{
     access::{Action, may},
     document::Kind,
-    log::{Cursor, Edit, Entry},
+    log::{Cursor, Edit, Entry, Seq},
     refusal::Refusal,
     rooms::{Answer, Receipt},
     store::{Loaded, Since, StoreError},
@@ -150,7 +150,7 @@ impl Room {
     fn consider(&mut self, mut received: Received, log_was_reread: bool) {
         match self.ledger.judge(&received.claim, self.rooms.now_ms()) {
             Verdict::Accept(edit) => self.desk.waiting.push_back(Waiting { edit, received }),
-            Verdict::Stored => answer_all(received.answers),
+            Verdict::Stored => answer_all(received.answers, self.head.seq),
             Verdict::Waits => {
                 let (writer, n) = (received.claim.incoming.writer, received.claim.incoming.n);
                 match self.desk.find(writer, n) {
@@ -232,10 +232,12 @@ impl Room {
         for (index, Waiting { received, .. }) in batch.into_iter().enumerate() {
             self.rooms.metrics.edit_seconds.observe(received.arrived.elapsed().as_secs_f64());
             let mut answers = received.answers.into_iter();
-            if let (true, Some(answer)) = (index == last, answers.next()) {
-                answer(Ok(Receipt { moved }));
+            if index == last
+                && let Some(answer) = answers.next()
+            {
+                answer(Ok(Receipt { seq: entry.seq, moved }));
             }
-            answer_all(answers);
+            answer_all(answers, entry.seq);
         }
         self.fan_out(&frame).await;
         self.compact_if_due();
@@ -382,9 +384,9 @@ impl Desk {
 }
 
 /// Acknowledges without moving anybody's cursor.
-fn answer_all(answers: impl IntoIterator<Item = Answer>) {
+fn answer_all(answers: impl IntoIterator<Item = Answer>, seq: Seq) {
     for answer in answers {
-        answer(Ok(Receipt { moved: None }));
+        answer(Ok(Receipt { seq, moved: None }));
     }
 }
 

@@ -83,11 +83,12 @@ impl Room {
         };
         match result {
             Ok(fetched) if !fetched.other_history => {
+                let frame = fetched.frame.filter(|_| fetched.snapshot.is_none());
                 begin(seat, fetched.from, fetched.snapshot);
-                if let Some(frame) = fetched.frame.filter(|_| matches!(seat.position, Position::At(_))) {
-                    offer_frame(self.id, seat, frame);
+                // If it cannot be sent now, it is read again once the client confirms.
+                if frame.is_none_or(|frame| offer_frame(self.id, seat, frame)) {
+                    self.serve(key);
                 }
-                self.serve(key);
             }
             // The client comes back with its cursor, and then hears what is the matter.
             _ => {
@@ -129,7 +130,8 @@ impl Room {
         self.seats.insert(key, seat);
         self.rooms.metrics.clients.inc();
         answer(Ok(opened));
-        self.serve(key);
+        // It may have rung before it had a seat.
+        self.attend(key);
     }
 
     /// Offers a new frame to everybody who has all before it. Paced by itself: the next one is not begun before.
