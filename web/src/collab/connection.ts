@@ -1,7 +1,7 @@
 // The one Socket.IO connection of a page: connecting, coming back, and the end of the session. Knows no documents.
 import { signal, type ReadonlySignal } from '@preact/signals-core'
 import { io, type Socket } from 'socket.io-client'
-import { isRefused, type Refusal } from './wire'
+import type { Refusal } from './wire'
 
 export type LiveSocket = Socket
 
@@ -38,7 +38,7 @@ export class Connection {
     })
     this.socket.on('connect', () => this.#onConnect())
     this.socket.on('disconnect', () => this.#onLoss())
-    this.socket.on('connect_error', (error: Error & { data?: unknown }) => this.#onConnectError(error.data))
+    this.socket.on('connect_error', (error) => this.#onConnectError(error))
     this.socket.on('session:ended', ({ code }: { code: string }) => this.#end(code))
     globalThis.addEventListener?.('online', this.#hurry)
     this.socket.connect()
@@ -70,9 +70,8 @@ export class Connection {
     this.#comeBack()
   }
 
-  #onConnectError(refusal: unknown): void {
-    const refused = isRefused(refusal) ? refusal.error : (refusal as Refusal | undefined)
-    if (refused?.code === 'unauthenticated') this.#end(refused.code)
+  #onConnectError(error: Error): void {
+    if (refusalIn(error)?.code === 'unauthenticated') this.#end('unauthenticated')
     else this.#comeBack()
   }
 
@@ -99,5 +98,14 @@ export class Connection {
     this.#lostAt = undefined
     this.#delay_ms = EAGER_DELAY_MS.most
     this.#comeBack()
+  }
+}
+
+/** A refused connection carries the refusal as JSON in its one text; every other error is the network's. */
+function refusalIn({ message }: Error): Refusal | undefined {
+  try {
+    return JSON.parse(message) as Refusal
+  } catch {
+    return undefined
   }
 }
