@@ -30,6 +30,7 @@ export async function call<T>(method: Method, path: string, body?: object): Prom
   }
   const answer: unknown = response.status === 204 ? undefined : await response.json().catch(() => undefined)
   if (response.ok) return answer as T
-  const { code = 'internal', message = '' } = (answer as { error?: Partial<ApiError> } | undefined)?.error ?? {}
+  const { code = 'internal', message = '' } =
+    (answer as { error?: Partial<ApiError> } | undefined)?.error ?? {}
   throw new ApiError(code, message, response.status, answer)
 }

@@ -87,7 +87,9 @@ export class Connection {
     const eager = Date.now() - this.#lostAt < EAGER_FOR_MS
     if (!eager) this.#delay_ms = Math.min(this.#delay_ms * 1.6, LONGEST_DELAY_MS)
     const { least, most } = EAGER_DELAY_MS
-    const delay_ms = eager ? least + Math.random() * (most - least) : this.#delay_ms * (0.5 + Math.random() / 2)
+    const delay_ms = eager
+      ? least + Math.random() * (most - least)
+      : this.#delay_ms * (0.5 + Math.random() / 2)
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.socket.connect(), delay_ms)
   }

@@ -13,9 +13,9 @@ type Placed = Edit & { place: number }
 export async function keptInBrowser(): Promise<Kept | undefined> {
   try {
     const request = indexedDB.open('sesodocs', 1)
-    request.onupgradeneeded = () => {
+    request.addEventListener('upgradeneeded', () => {
       for (const store of [SNAPSHOTS, WAITING, ASIDES]) request.result.createObjectStore(store)
-    }
+    })
     return new KeptInBrowser(await done(request))
   } catch {
     return undefined
@@ -29,14 +29,14 @@ class KeptInBrowser implements Kept {
   constructor(database: IDBDatabase) {
     this.#database = database
     // A newer page may change the database: let go of it rather than hold that page up.
-    database.onversionchange = () => database.close()
+    database.addEventListener('versionchange', () => database.close())
   }
 
   async load(copy: CopyId): Promise<{ snapshot: Snapshot | undefined; waiting: Edit[] }> {
     const transaction = this.#database.transaction([SNAPSHOTS, WAITING])
     const snapshot = done<Snapshot | undefined>(transaction.objectStore(SNAPSHOTS).get(keyOf(copy)))
     const waiting = done<Placed[]>(transaction.objectStore(WAITING).getAll(within(copy)))
-    return { snapshot: await snapshot, waiting: (await waiting).sort((a, b) => a.place - b.place) }
+    return { snapshot: await snapshot, waiting: (await waiting).toSorted((a, b) => a.place - b.place) }
   }
 
   add(copy: CopyId, edits: readonly Edit[]): Promise<void> {
@@ -57,18 +57,13 @@ class KeptInBrowser implements Kept {
   save(copy: CopyId, snapshot: Snapshot): Promise<void> {
     return this.#write([SNAPSHOTS], (of) => {
       const request: IDBRequest<Snapshot | undefined> = of(SNAPSHOTS).get(keyOf(copy))
-      request.onsuccess = () => {
+      request.addEventListener('success', () => {
         if (supersedes(snapshot, request.result)) of(SNAPSHOTS).put(snapshot, keyOf(copy))
-      }
+      })
     })
   }
 
-  setAside(
-    copy: CopyId,
-    aside: Aside,
-    edits: readonly Edit[],
-    forget: { snapshot: boolean },
-  ): Promise<void> {
+  setAside(copy: CopyId, aside: Aside, edits: readonly Edit[], forget: { snapshot: boolean }): Promise<void> {
     return this.#write([SNAPSHOTS, WAITING, ASIDES], (of) => {
       of(ASIDES).put(aside, [...keyOf(copy), aside.at])
       edits.forEach((edit) => of(WAITING).delete(waitingKey(copy, edit)))
@@ -100,8 +95,8 @@ class KeptInBrowser implements Kept {
   #write(stores: string[], work: (of: (store: string) => IDBObjectStore) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       const transaction = this.#database.transaction(stores, 'readwrite')
-      transaction.oncomplete = () => resolve()
-      transaction.onabort = () => reject(transaction.error)
+      transaction.addEventListener('complete', () => resolve())
+      transaction.addEventListener('abort', () => reject(transaction.error ?? new Error('aborted')))
       work((store) => transaction.objectStore(store))
     })
   }
@@ -133,7 +128,7 @@ function allOf(person: string): IDBKeyRange {
 
 function done<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result)
-    request.onerror = () => reject(request.error)
+    request.addEventListener('success', () => resolve(request.result))
+    request.addEventListener('error', () => reject(request.error ?? new Error('failed')))
   })
 }

@@ -35,7 +35,7 @@ export class LiveList {
   put(row: DocumentRow): void {
     const others = (this.#rows.peek() ?? []).filter(({ id }) => id !== row.id)
     const here = row.trashed === this.#trash
-    this.#rows.value = here ? [...others, row].sort((a, b) => b.changed - a.changed) : others
+    this.#rows.value = here ? [...others, row].toSorted((a, b) => b.changed - a.changed) : others
   }
 
   close(): void {

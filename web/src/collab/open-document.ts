@@ -73,7 +73,7 @@ export class OpenDocument {
   readonly #addAside = (aside: Aside): void => {
     // Several tabs set the same history aside: one line is enough.
     const known = this.#asides.peek().some(({ why, text }) => why === aside.why && text === aside.text)
-    if (!known) this.#asides.value = [...this.#asides.peek(), aside].sort((a, b) => a.at - b.at)
+    if (!known) this.#asides.value = [...this.#asides.peek(), aside].toSorted((a, b) => a.at - b.at)
   }
 
   readonly #keep = (): void => void this.#pair.value.provider.keep()

@@ -60,7 +60,12 @@ export class Presence {
   apply(people: readonly Present[]): void {
     for (const { connection, person, state } of people) {
       if (state === null) this.#others.delete(connection)
-      else this.#others.set(connection, { connection, person, caret: (state as { caret?: unknown } | undefined)?.caret })
+      else
+        this.#others.set(connection, {
+          connection,
+          person,
+          caret: (state as { caret?: unknown } | undefined)?.caret,
+        })
     }
     this.#notify()
   }

@@ -27,7 +27,7 @@ export function renameClient(update: Uint8Array, from: number, to: number): Uint
   const encoder = new Y.UpdateEncoderV1()
   const rest = encoder.restEncoder
   encoding.writeVarUint(rest, byClient.size)
-  for (const [client, list] of [...byClient].sort(([a], [b]) => b - a)) {
+  for (const [client, list] of [...byClient].toSorted(([a], [b]) => b - a)) {
     encoding.writeVarUint(rest, list.length)
     encoder.writeClient(client)
     encoding.writeVarUint(rest, list[0]!.id.clock)
@@ -52,7 +52,8 @@ export function wordsIn(updates: readonly Uint8Array[]): string {
   for (const update of updates) {
     for (const struct of Y.decodeUpdate(update).structs) {
       if (!(struct instanceof Y.Item) || !(struct.content instanceof Y.ContentString)) continue
-      const goesOn = last !== undefined && struct.origin !== null && Y.compareIDs(struct.origin as Y.ID, last as Y.ID)
+      const goesOn =
+        last !== undefined && struct.origin !== null && Y.compareIDs(struct.origin as Y.ID, last as Y.ID)
       words += (goesOn || words === '' ? '' : '\n') + struct.content.str
       last = { client: struct.id.client, clock: struct.id.clock + struct.length - 1 }
     }
@@ -85,7 +86,10 @@ function plain(text: Y.XmlText): string {
 }
 
 /** A document's state as one update of a new client: what a new document begins with. Takes a state or plain text. */
-export function beginning(source: { state: Uint8Array } | { text: string }): { client: number; update: Uint8Array } {
+export function beginning(source: { state: Uint8Array } | { text: string }): {
+  client: number
+  update: Uint8Array
+} {
   const doc = new Y.Doc()
   const content = doc.getXmlFragment('content')
   if ('state' in source) {

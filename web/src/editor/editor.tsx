@@ -17,17 +17,24 @@ interface EditorProps {
   editable: boolean
   /** What the text field is called for those who cannot see it. */
   label: string
+  /** Shown where nothing is written yet. */
+  placeholder: string
 }
 
-export function Editor({ doc, carets, editable, label }: EditorProps) {
+export function Editor({ doc, carets, editable, label, placeholder }: EditorProps) {
   const place = useRef<HTMLDivElement>(null)
   const [tiptap, setTiptap] = useState<Tiptap>()
 
   useEffect(() => {
     const made = new Tiptap({
       element: place.current,
-      extensions: [...schema, rendered, Collaboration.configure({ document: doc, field: FIELD }), caretsOf(carets)],
-      editable,
+      extensions: [
+        ...schema,
+        rendered,
+        Collaboration.configure({ document: doc, field: FIELD }),
+        caretsOf(carets),
+      ],
+      editable: false,
       injectCSS: false,
       editorProps: {
         attributes: {
@@ -51,7 +58,7 @@ export function Editor({ doc, carets, editable, label }: EditorProps) {
   return (
     <>
       {tiptap && editable && <Toolbar editor={tiptap} />}
-      <div class="paper" ref={place} onClick={(event) => event.target === place.current && tiptap?.commands.focus('end')} />
+      <div class="paper" ref={place} style={{ '--placeholder': JSON.stringify(placeholder) }} />
     </>
   )
 }

@@ -17,7 +17,9 @@ export function LinkDialog({ editor, href, onClose }: LinkDialogProps) {
     const full = /^[a-z][a-z0-9+.-]*:/i.test(address) ? address : `https://${address}`
     const chain = editor.chain().focus().extendMarkRange('link')
     if (editor.state.selection.empty && href === undefined) {
-      chain.insertContent({ type: 'text', text: address, marks: [{ type: 'link', attrs: { href: full } }] }).run()
+      chain
+        .insertContent({ type: 'text', text: address, marks: [{ type: 'link', attrs: { href: full } }] })
+        .run()
     } else {
       chain.setLink({ href: full }).run()
     }

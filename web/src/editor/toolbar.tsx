@@ -22,8 +22,18 @@ const tools = (): Tool[][] => [
     { name: 'code', label: t.format.code, keys: 'E', run: (chain) => chain.toggleCode() },
   ],
   [
-    { name: 'bulletList', label: t.format.bulletList, keys: 'Shift+8', run: (chain) => chain.toggleBulletList() },
-    { name: 'orderedList', label: t.format.orderedList, keys: 'Shift+7', run: (chain) => chain.toggleOrderedList() },
+    {
+      name: 'bulletList',
+      label: t.format.bulletList,
+      keys: 'Shift+8',
+      run: (chain) => chain.toggleBulletList(),
+    },
+    {
+      name: 'orderedList',
+      label: t.format.orderedList,
+      keys: 'Shift+7',
+      run: (chain) => chain.toggleOrderedList(),
+    },
     { name: 'quote', label: t.format.quote, keys: 'Shift+B', run: (chain) => chain.toggleBlockquote() },
     { name: 'codeBlock', label: t.format.codeBlock, keys: 'Alt+C', run: (chain) => chain.toggleCodeBlock() },
     { name: 'rule', label: t.format.rule, run: (chain) => chain.setHorizontalRule() },
@@ -65,7 +75,14 @@ export function Toolbar({ editor }: { editor: Editor }) {
   )
 
   return (
-    <div class="toolbar" role="toolbar" aria-label={t.document.toolbar} ref={bar} onKeyDown={(event) => walk(event, bar.current!)}>
+    <div
+      class="toolbar"
+      role="toolbar"
+      aria-label={t.document.toolbar}
+      tabIndex={-1}
+      ref={bar}
+      onKeyDown={(event) => walk(event, bar.current!)}
+    >
       <select
         aria-label={t.format.style}
         data-testid="format-style"
@@ -83,7 +100,7 @@ export function Toolbar({ editor }: { editor: Editor }) {
         ))}
       </select>
       {tools().map((group, at) => (
-        <div class="tools" key={at}>
+        <div class="tools" key={group[0]!.name}>
           {group.map((tool) => button(tool))}
           {at === 0 && (
             <button
@@ -102,8 +119,14 @@ export function Toolbar({ editor }: { editor: Editor }) {
         </div>
       ))}
       <div class="tools">
-        {button({ name: 'undo', label: t.format.undo, keys: 'Z', run: (chain) => chain.undo() }, { disabled: !reading.canUndo })}
-        {button({ name: 'redo', label: t.format.redo, keys: 'Shift+Z', run: (chain) => chain.redo() }, { disabled: !reading.canRedo })}
+        {button(
+          { name: 'undo', label: t.format.undo, keys: 'Z', run: (chain) => chain.undo() },
+          { disabled: !reading.canUndo },
+        )}
+        {button(
+          { name: 'redo', label: t.format.redo, keys: 'Shift+Z', run: (chain) => chain.redo() },
+          { disabled: !reading.canRedo },
+        )}
       </div>
       {linking && <LinkDialog editor={editor} href={reading.href} onClose={() => setLinking(false)} />}
     </div>
@@ -148,7 +171,16 @@ function useReading(editor: Editor): Reading {
   return reading
 }
 
-const MARKS = ['bold', 'italic', 'underline', 'strike', 'code', 'codeBlock', 'bulletList', 'orderedList'] as const
+const MARKS = [
+  'bold',
+  'italic',
+  'underline',
+  'strike',
+  'code',
+  'codeBlock',
+  'bulletList',
+  'orderedList',
+] as const
 
 function read(editor: Editor): Reading {
   const on = new Set<string>(MARKS.filter((name) => editor.isActive(name)))

@@ -58,7 +58,8 @@ export const en = {
     restore: 'Restore',
     restored: (title: string) => `“${title}” is back.`,
     deleteForEver: 'Delete for ever',
-    deleteAsk: (title: string) => `“${title}” and all that was written in it will be gone. Nobody can bring it back.`,
+    deleteAsk: (title: string) =>
+      `“${title}” and all that was written in it will be gone. Nobody can bring it back.`,
   },
 
   status: {
@@ -97,6 +98,7 @@ export const en = {
     back: 'All documents',
     title: 'Title of the document',
     content: 'Content of the document',
+    placeholder: 'Start writing…',
     toolbar: 'Formatting',
     people: (names: string) => `Also here: ${names}`,
     waitingKept: (n: number) => (n === 1 ? '1 change waits and is kept.' : `${n} changes wait and are kept.`),

@@ -59,7 +59,8 @@ export const ptBR: Texts = {
     restore: 'Restaurar',
     restored: (title) => `“${title}” está de volta.`,
     deleteForEver: 'Apagar para sempre',
-    deleteAsk: (title) => `“${title}” e tudo o que foi escrito nele vão desaparecer. Ninguém poderá recuperá-lo.`,
+    deleteAsk: (title) =>
+      `“${title}” e tudo o que foi escrito nele vão desaparecer. Ninguém poderá recuperá-lo.`,
   },
 
   status: {
@@ -68,7 +69,8 @@ export const ptBR: Texts = {
     saved: 'Salvo',
     saving: 'Salvando…',
     offline: 'Sem conexão',
-    offlineWaiting: (n) => (n === 1 ? 'Sem conexão, 1 alteração espera' : `Sem conexão, ${n} alterações esperam`),
+    offlineWaiting: (n) =>
+      n === 1 ? 'Sem conexão, 1 alteração espera' : `Sem conexão, ${n} alterações esperam`,
     offlineKept: 'Suas alterações estão guardadas neste aparelho e serão enviadas quando a conexão voltar.',
     offlineNotKept: 'Mantenha esta página aberta: suas alterações serão enviadas quando a conexão voltar.',
     notSaved: 'Não salvo',
@@ -98,9 +100,11 @@ export const ptBR: Texts = {
     back: 'Todos os documentos',
     title: 'Título do documento',
     content: 'Conteúdo do documento',
+    placeholder: 'Comece a escrever…',
     toolbar: 'Formatação',
     people: (names) => `Também aqui: ${names}`,
-    waitingKept: (n) => (n === 1 ? '1 alteração espera e está guardada.' : `${n} alterações esperam e estão guardadas.`),
+    waitingKept: (n) =>
+      n === 1 ? '1 alteração espera e está guardada.' : `${n} alterações esperam e estão guardadas.`,
     textOnly: 'Por enquanto, um documento de texto simples só pode ser lido aqui.',
   },
 

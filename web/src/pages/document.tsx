@@ -29,16 +29,18 @@ export function DocumentPage({ id, me, connection }: DocumentPageProps) {
   useEffect(() => {
     let open: OpenDocument | undefined
     let left = false
-    void keptSoon.then((kept) => {
+    const begin = async (): Promise<void> => {
+      const kept = await keptSoon
       if (left) return
       open = new OpenDocument({ socket: connection.socket, document: id, person: me, kept })
       setOpened({ open, kept })
-    })
+    }
+    void begin()
     return () => {
       left = true
       void open?.close()
     }
-  }, [id, me.id, connection])
+  }, [id, me, connection])
   return opened ? <Opened id={id} me={me} {...opened} /> : null
 }
 
@@ -52,7 +54,13 @@ function Opened({ id, me, open, kept }: { id: string; me: Me; open: OpenDocument
   return (
     <div class="page document">
       <header class="top">
-        <a class="quiet icon-only" href="/" aria-label={t.document.back} title={t.document.back} data-testid="back">
+        <a
+          class="quiet icon-only"
+          href="/"
+          aria-label={t.document.back}
+          title={t.document.back}
+          data-testid="back"
+        >
           <Icon name="back" />
         </a>
         {facts && shown ? <Title id={id} title={facts.title} editable={editable} /> : <span class="title" />}
@@ -64,7 +72,14 @@ function Opened({ id, me, open, kept }: { id: string; me: Me; open: OpenDocument
       <main>
         {!shown && <Waiting id={id} status={status} />}
         {shown && facts?.kind === 'rich' && (
-          <Editor key={doc.guid} doc={doc} carets={provider.presence} editable={editable} label={t.document.content} />
+          <Editor
+            key={doc.guid}
+            doc={doc}
+            carets={provider.presence}
+            editable={editable}
+            label={t.document.content}
+            placeholder={editable ? t.document.placeholder : ''}
+          />
         )}
         {shown && facts?.kind === 'text' && <PlainText doc={doc} note={t.document.textOnly} />}
       </main>
@@ -95,7 +110,8 @@ function Banner({ id, status }: { id: string; status: Status }) {
   const troubled = status.kind === 'readonly' || status.kind === 'hindered' || status.kind === 'offline'
   if (!troubled) return null
   const { icon, detail } = wordsFor(status)
-  const waiting = status.kind === 'readonly' && status.waiting > 0 ? t.document.waitingKept(status.waiting) : ''
+  const waiting =
+    status.kind === 'readonly' && status.waiting > 0 ? t.document.waitingKept(status.waiting) : ''
   return (
     <div class="banner" data-testid="banner">
       <Icon name={icon} />

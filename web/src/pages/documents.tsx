@@ -1,7 +1,13 @@
 // The live list of documents, and the trash: making, naming, trashing, restoring.
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
-import { createDocument, deleteForEver, renameDocument, restoreDocument, trashDocument } from '../api/documents'
+import {
+  createDocument,
+  deleteForEver,
+  renameDocument,
+  restoreDocument,
+  trashDocument,
+} from '../api/documents'
 import { ApiError } from '../api/http'
 import type { Me } from '../api/session'
 import { navigate } from '../app/router'
@@ -26,9 +32,6 @@ export function DocumentsPage({ trash, me, connection }: DocumentsPageProps) {
   useEffect(() => () => list.close(), [list])
   useEffect(() => void (document.title = `${trash ? t.list.trash : t.list.title} · SeSoDocs`), [trash])
   const rows = list.rows.value
-
-  const create = (): Promise<void> =>
-    attempt(async () => navigate(`/d/${(await createDocument()).id}`))
 
   return (
     <div class="page">
@@ -94,7 +97,9 @@ function Row({ row, list }: { row: DocumentRow; list: LiveList }) {
               <Icon name="lock" /> {t.list.private}
             </span>
           )}
-          <time dateTime={new Date(row.changed).toISOString()}>{t.list.changed(ago(row.changed), row.changedBy)}</time>
+          <time dateTime={new Date(row.changed).toISOString()}>
+            {t.list.changed(ago(row.changed), row.changedBy)}
+          </time>
         </span>
       </a>
       <Menu
@@ -116,7 +121,11 @@ function Row({ row, list }: { row: DocumentRow; list: LiveList }) {
   )
 }
 
-function actionsFor(row: DocumentRow, list: LiveList, ask: (question: 'rename' | 'delete') => void): MenuItem[] {
+function actionsFor(
+  row: DocumentRow,
+  list: LiveList,
+  ask: (question: 'rename' | 'delete') => void,
+): MenuItem[] {
   const title = row.title || t.untitled
   const put = (trashed: boolean): void => list.put({ ...row, trashed })
   const restore = (): Promise<void> =>
@@ -157,7 +166,13 @@ function Rename({ row, list, onClose }: { row: DocumentRow; list: LiveList; onCl
       <form onSubmit={rename}>
         <label>
           {t.list.newTitle}
-          <input name="title" defaultValue={row.title} maxLength={200} autocomplete="off" data-testid="new-title" />
+          <input
+            name="title"
+            defaultValue={row.title}
+            maxLength={200}
+            autocomplete="off"
+            data-testid="new-title"
+          />
         </label>
         <footer>
           <button type="button" onClick={onClose}>
@@ -170,6 +185,10 @@ function Rename({ row, list, onClose }: { row: DocumentRow; list: LiveList; onCl
       </form>
     </Dialog>
   )
+}
+
+function create(): Promise<void> {
+  return attempt(async () => navigate(`/d/${(await createDocument()).id}`))
 }
 
 /** Does it, or says why not. */

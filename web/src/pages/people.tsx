@@ -10,7 +10,8 @@ const MOST_SHOWN = 5
 export function People({ presence }: { presence: Presence }) {
   const [people, setPeople] = useState<Person[]>([])
   useEffect(() => {
-    const look = (): void => setPeople([...new Map(presence.others.map(({ person }) => [person.id, person])).values()])
+    const look = (): void =>
+      setPeople([...new Map(presence.others.map(({ person }) => [person.id, person])).values()])
     look()
     return presence.subscribe(look)
   }, [presence])

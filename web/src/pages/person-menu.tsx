@@ -9,7 +9,6 @@ import { notify } from '../ui/toast'
 
 export function PersonMenu({ me }: { me: Me }) {
   const waiting = useSignal(0)
-  const leave = (): void => void signOut().catch(() => notify({ text: t.errors.unreachable }))
   const ask = async (): Promise<void> => {
     waiting.value = await (await kept).countWaiting(me.id)
     if (waiting.value === 0) leave()
@@ -19,7 +18,13 @@ export function PersonMenu({ me }: { me: Me }) {
       <span class="me" data-testid="me">
         {me.name}
       </span>
-      <button class="quiet icon-only" aria-label={t.sign.out} title={t.sign.out} onClick={ask} data-testid="sign-out">
+      <button
+        class="quiet icon-only"
+        aria-label={t.sign.out}
+        title={t.sign.out}
+        onClick={ask}
+        data-testid="sign-out"
+      >
         <Icon name="signOut" />
       </button>
       {waiting.value > 0 && (
@@ -33,4 +38,8 @@ export function PersonMenu({ me }: { me: Me }) {
       )}
     </div>
   )
+}
+
+function leave(): void {
+  void signOut().catch(() => notify({ text: t.errors.unreachable }))
 }

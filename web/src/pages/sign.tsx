@@ -39,10 +39,19 @@ export function SignPage({ mode, signUpOpen, first, again }: SignPageProps) {
       <p class="brand">SeSoDocs</p>
       <form class="card" onSubmit={submit} key={up ? 'up' : 'in'}>
         <h1>{first ? t.sign.firstTitle : up ? t.sign.upTitle : t.sign.inTitle}</h1>
-        {(up || again) && <p class="hint">{first ? t.sign.firstHint : again ? t.sign.again : t.sign.upHint}</p>}
+        {(up || again) && (
+          <p class="hint">{first ? t.sign.firstHint : again ? t.sign.again : t.sign.upHint}</p>
+        )}
         <label>
           {t.sign.name}
-          <input name="name" autocomplete="username" autocapitalize="none" required maxLength={64} data-testid="name" />
+          <input
+            name="name"
+            autocomplete="username"
+            autocapitalize="none"
+            required
+            maxLength={64}
+            data-testid="name"
+          />
         </label>
         <label>
           {t.sign.password}

@@ -1,6 +1,5 @@
 // The words about saving in a document's header: exactly what the status machine says, never more.
-import { useSignal } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Status } from '../collab/status'
 import { t, textFor } from '../i18n'
 import { Icon, type IconName } from '../ui/icons'
@@ -16,7 +15,13 @@ export function StatusLine({ status }: { status: Status }) {
   const { icon, text, detail } = wordsFor(status)
   return (
     <>
-      <p class="status" data-testid="status" data-status={status.kind} data-waiting={waitingOf(status)} title={detail}>
+      <p
+        class="status"
+        data-testid="status"
+        data-status={status.kind}
+        data-waiting={waitingOf(status)}
+        title={detail}
+      >
         <Icon name={icon} />
         <span>{text}</span>
       </p>
@@ -27,19 +32,19 @@ export function StatusLine({ status }: { status: Status }) {
 
 /** Tells those who listen of what matters; "Saving" and "Saved" at each key would be noise. */
 function Announcer({ status }: { status: Status }) {
-  const said = useSignal('')
-  const troubled = useSignal(false)
+  const [said, say] = useState('')
+  const troubled = useRef(false)
   useEffect(() => {
-    const trouble = status.kind !== 'saving' && status.kind !== 'saved' && status.kind !== 'connecting'
-    if (!trouble && !troubled.value) return
-    if (!trouble && status.kind !== 'saved') return
-    const { text, detail } = wordsFor(status)
-    troubled.value = trouble
-    if (status.kind !== 'loading') said.value = detail ?? text
-  }, [status.kind])
+    const trouble = !['saving', 'saved', 'connecting', 'loading'].includes(status.kind)
+    if (trouble || (troubled.current && status.kind === 'saved')) {
+      const { text, detail } = wordsFor(status)
+      troubled.current = trouble
+      say(detail ?? text)
+    }
+  }, [status])
   return (
     <p class="hidden" role="status">
-      {said.value}
+      {said}
     </p>
   )
 }

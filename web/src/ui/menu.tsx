@@ -43,6 +43,9 @@ export function Menu({ label, icon, items }: { label: string; icon: IconName; it
         ref={list}
         id={id}
         class="menu"
+        role="menu"
+        tabIndex={-1}
+        aria-label={label}
         {...{ popover: 'auto' }}
         onToggle={(event) => {
           if (event.newState === 'open') list.current!.querySelector('button')?.focus()
@@ -53,6 +56,7 @@ export function Menu({ label, icon, items }: { label: string; icon: IconName; it
           <button
             key={item.label}
             class="quiet"
+            role="menuitem"
             data-testid={item.testId}
             onClick={() => {
               list.current!.hidePopover()

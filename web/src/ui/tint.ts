@@ -1,6 +1,6 @@
 // A person's colour: the same everywhere, from their id. The colours themselves are in the style sheet.
 
-const TINTS = 8
+const TINTS = 12
 
 /** The CSS class that sets `--tint`. */
 export function tintOf(person: string): string {
