@@ -3,9 +3,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use engine::{
-    person::{PersonId, SessionId},
-};
+use engine::person::{PersonId, SessionId};
 use socketioxide::{
     adapter::LocalAdapter,
     extract::AckSender,

@@ -43,7 +43,7 @@ pub(super) const PATH: &str = "/socket.io";
 const OPENING_BYTES: usize = 4096;
 
 /// The way to Socket.IO.
-pub(super) struct Gate {
+pub(crate) struct Gate {
     socket_io: SocketIoService<NotFoundService>,
     newcomers: Arc<Newcomers>,
     limits: Arc<Limits>,
@@ -263,8 +263,7 @@ fn accepted(headers: &HeaderMap) -> Option<String> {
         values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
     };
     let key = headers.get(SEC_WEBSOCKET_KEY)?;
-    let is_handshake =
-        has(UPGRADE, "websocket") && has(CONNECTION, "upgrade") && has(SEC_WEBSOCKET_VERSION, "13");
+    let is_handshake = has(UPGRADE, "websocket") && has(CONNECTION, "upgrade") && has(SEC_WEBSOCKET_VERSION, "13");
     is_handshake.then(|| derive_accept_key(key.as_bytes()))
 }
 

@@ -190,8 +190,8 @@ impl Newcomers {
         Newcomer { newcomers: Arc::clone(self), number }
     }
 
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
+    #[cfg(test)]
+    fn count(&self) -> usize {
         self.book.lock().all.len()
     }
 }

@@ -61,8 +61,11 @@ const NAMESPACE: &str = "/live";
 const INSPECTED_EVERY: Duration = Duration::from_secs(1);
 
 /// A layer that answers everything for Socket.IO.
-pub(crate) type LiveLayer =
-    FromFnLayer<fn(State<Arc<Gate>>, Request, Next) -> BoxFuture<'static, Response>, Arc<Gate>, (State<Arc<Gate>>, Request)>;
+pub(crate) type LiveLayer = FromFnLayer<
+    fn(State<Arc<Gate>>, Request, Next) -> BoxFuture<'static, Response>,
+    Arc<Gate>,
+    (State<Arc<Gate>>, Request),
+>;
 
 /// All live connections, as the rest of the server sees them.
 pub(crate) struct Live {

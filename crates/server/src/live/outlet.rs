@@ -8,7 +8,10 @@ use engine::{
     rooms::{Message, Outlet},
 };
 use serde::Serialize;
-use socketioxide::{SendError, SocketError, extract::{AckSender, SocketRef}};
+use socketioxide::{
+    SendError, SocketError,
+    extract::{AckSender, SocketRef},
+};
 
 use super::{
     line::Line,
@@ -43,7 +46,6 @@ impl Peer {
         }
         self.line.leave();
     }
-
 }
 
 impl Outlet for Peer {

@@ -147,7 +147,9 @@ mod tests {
 
     #[test]
     fn a_part_out_of_turn_drops_what_was_there() {
-        for (whole, part, parts) in [(ONE, 2, 3), (ONE, 1, 4), ((DocumentId(2), 5, 1), 1, 3), ((DocumentId(1), 5, 2), 1, 3)] {
+        for (whole, part, parts) in
+            [(ONE, 2, 3), (ONE, 1, 4), ((DocumentId(2), 5, 1), 1, 3), ((DocumentId(1), 5, 2), 1, 3)]
+        {
             let mut bench = Bench::new();
             assert_eq!(bench.add(ONE, 0, 3, "ab"), Ok(Added::Waiting));
             assert_eq!(bench.add(whole, part, parts, "cd"), Err(Refusal::OutOfOrder));

@@ -156,7 +156,8 @@ struct Close<'a> {
 }
 
 fn object<'a, T: Deserialize<'a>>(payload: &'a RawValue) -> Result<T, Refusal> {
-    serde_json::from_str(payload.get()).map_err(|_| Refusal::Invalid("a field of the event is missing or of the wrong kind"))
+    serde_json::from_str(payload.get())
+        .map_err(|_| Refusal::Invalid("a field of the event is missing or of the wrong kind"))
 }
 
 fn id(text: &str) -> Result<DocumentId, Refusal> {

@@ -1,0 +1,9 @@
+//! Live connections from outside: the real server, real sockets, and clients that misbehave in every way.
+
+mod client;
+mod hostile;
+mod joining;
+mod listing;
+mod polling;
+mod server;
+mod typing;
