@@ -31,6 +31,7 @@ describe('a writer that is taken (W2)', () => {
     text.insert(6, ' words')
     text.insert(0, 'Our ')
     text.delete(4, 3)
+    text.delete(0, 1)
     text.format(0, 3, { bold: {} })
     ours.getXmlFragment('content').insert(1, [new Y.XmlElement('paragraph')])
 
