@@ -15,9 +15,7 @@ use engine::{
     document::{Document, DocumentId},
     log::{Cursor, Entry, Seq, Snapshot},
     person::{Person, PersonId, Session, SessionId},
-    store::{
-        DocumentChange, Health, Invitation, ListQuery, Loaded, Page, PersonChange, Since, Store, StoreError,
-    },
+    store::{DocumentChange, Health, Invitation, ListQuery, Loaded, Page, PersonChange, Since, Store, StoreError},
 };
 use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng, rngs::StdRng};

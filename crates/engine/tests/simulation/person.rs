@@ -18,7 +18,9 @@ use engine::{
 };
 use parking_lot::Mutex;
 use rand::{RngExt, rngs::StdRng};
-use yrs::{Doc, GetString, OffsetKind, Options, Text, TextRef, Transact, Update, merge_updates_v1, updates::decoder::Decode};
+use yrs::{
+    Doc, GetString, OffsetKind, Options, Text, TextRef, Transact, Update, merge_updates_v1, updates::decoder::Decode,
+};
 
 use crate::faulty::Weather;
 
@@ -160,13 +162,26 @@ impl Page {
             }
             _ => {
                 let update = update.into();
-                self.mine.push_back(Mine { writer, n: self.next_n, update, sent: false, ever_sent: false, saved_in: None });
+                self.mine.push_back(Mine {
+                    writer,
+                    n: self.next_n,
+                    update,
+                    sent: false,
+                    ever_sent: false,
+                    saved_in: None,
+                });
                 self.next_n += 1;
             }
         }
     }
 
-    pub(crate) fn connect(&mut self, rooms: &Arc<Rooms>, weather: &Arc<Weather>, violations: &Arc<Mutex<Vec<String>>>, dice: &mut StdRng) {
+    pub(crate) fn connect(
+        &mut self,
+        rooms: &Arc<Rooms>,
+        weather: &Arc<Weather>,
+        violations: &Arc<Mutex<Vec<String>>>,
+        dice: &mut StdRng,
+    ) {
         let pipe = Arc::new(Pipe {
             heard: Mutex::default(),
             capacity: dice.random_range(2..40),
@@ -267,7 +282,14 @@ impl Page {
         true
     }
 
-    fn answered(&mut self, writer: u32, n: u64, result: Result<Receipt, Refusal>, acknowledged: &mut Acknowledged, dice: &mut StdRng) -> bool {
+    fn answered(
+        &mut self,
+        writer: u32,
+        n: u64,
+        result: Result<Receipt, Refusal>,
+        acknowledged: &mut Acknowledged,
+        dice: &mut StdRng,
+    ) -> bool {
         let oldest = self.mine.iter().find(|mine| mine.saved_in.is_none()).map(|mine| (mine.writer, mine.n));
         let Some(index) = self.mine.iter().position(|mine| (mine.writer, mine.n) == (writer, n)) else {
             if let Ok(Receipt { moved: Some((from, to)), .. }) = result {
