@@ -202,7 +202,7 @@ export class Copy {
     this.#inFlight--
     if (answer.error) this.#refused(n, answer.error)
     else {
-      if (answer.seq !== undefined && this.#moves(answer as Frame))
+      if (answer.from !== undefined && this.#moves(answer as Frame))
         this.cursor = { seq: answer.seq, tag: answer.tag! }
       this.#waiting = this.#waiting.filter((edit) => edit.n !== n)
       this.#watch.saved?.(n)
