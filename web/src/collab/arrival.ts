@@ -24,8 +24,8 @@ export interface ArrivalEvents {
   progress(share: number): void
   /** All parts of a long document are here. */
   complete(): void
-  /** Updates were applied. */
-  applied(): void
+  /** The cursor moved from `after` by these updates, acknowledged bytes all of them. */
+  moved(after: Cursor | undefined, cursor: Cursor, updates: readonly Uint8Array[]): void
 }
 
 export class Arrival {
@@ -60,9 +60,8 @@ export class Arrival {
       this.#parts = []
       return false
     }
-    if (answer.snapshot !== undefined) this.#updates.push(bytesOf(answer.snapshot))
-    this.#updates.push(...readUpdates(answer.updates))
-    this.cursor = { seq: answer.seq, tag: answer.tag }
+    const snapshot = answer.snapshot === undefined ? [] : [bytesOf(answer.snapshot)]
+    this.#take([...snapshot, ...readUpdates(answer.updates)], answer)
     this.apply()
     return true
   }
@@ -80,17 +79,17 @@ export class Arrival {
 
   edits({ from, seq, tag }: EditsMessage, binary: Binary): void {
     if (!this.#listening) return
-    if (this.#move(from, seq, tag)) {
-      this.#updates.push(...readUpdates(binary))
+    if (this.#isNext(from, seq)) {
+      this.#take(readUpdates(binary), { seq, tag })
       this.#stopFrame ??= onNextFrame(() => this.apply())
     }
     this.#received(bytesOf(binary).length)
   }
 
-  /** An acknowledgement that is an entry's only announcement moves the cursor too. */
-  acknowledged({ from, seq, tag }: EditAnswer): void {
+  /** An acknowledgement that is an entry's only announcement moves the cursor too: `updates` made the entry. */
+  acknowledged({ from, seq, tag }: EditAnswer, updates: readonly Uint8Array[]): void {
     if (!this.#listening || from === undefined || seq === undefined || tag === undefined) return
-    this.#move(from, seq, tag)
+    if (this.#isNext(from, seq)) this.#moveTo({ seq, tag }, updates)
   }
 
   snapshot({ part, parts, seq, tag }: SnapshotMessage, binary: Binary): void {
@@ -101,9 +100,8 @@ export class Arrival {
     if (part + 1 < parts) {
       this.#events.progress((part + 1) / parts)
     } else {
-      this.#updates.push(concatenated(this.#parts))
+      this.#take([concatenated(this.#parts)], { seq, tag })
       this.#parts = undefined
-      this.cursor = { seq, tag }
       this.apply()
       this.#events.complete()
     }
@@ -115,13 +113,22 @@ export class Arrival {
     this.#stopFrame?.()
     this.#stopFrame = undefined
     if (this.#updates.length === 0) return
-    const updates = this.#updates.splice(0)
-    applyRemote(this.#doc, updates)
-    this.#events.applied()
+    applyRemote(this.#doc, this.#updates.splice(0))
   }
 
-  /** D2. True if what came is new. */
-  #move(from: number, seq: number, tag: string): boolean {
+  #take(updates: readonly Uint8Array[], cursor: Cursor): void {
+    this.#updates.push(...updates)
+    this.#moveTo(cursor, updates)
+  }
+
+  #moveTo({ seq, tag }: Cursor, updates: readonly Uint8Array[]): void {
+    const after = this.cursor
+    this.cursor = { seq, tag }
+    if (seq !== (after?.seq ?? 0)) this.#events.moved(after, this.cursor, updates)
+  }
+
+  /** D2. True if what came is new and nothing before it is missing. */
+  #isNext(from: number, seq: number): boolean {
     const at = this.cursor?.seq ?? 0
     if (seq <= at) return false
     if (from > at) {
@@ -129,7 +136,6 @@ export class Arrival {
       if (!this.#parts) this.#events.gap()
       return false
     }
-    this.cursor = { seq, tag }
     return true
   }
 

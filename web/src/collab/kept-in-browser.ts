@@ -1,10 +1,11 @@
 // The browser's form of `Kept`: one IndexedDB database. It decides nothing; each method is one transaction.
-import { supersedes, type Aside, type CopyId, type Kept, type Snapshot } from './kept'
+import { chained, type Aside, type CopyId, type Kept, type Step, type Stretch } from './kept'
 import type { Edit } from './outbox'
 
-const SNAPSHOTS = 'snapshots' // [person, document] -> Snapshot
+const STRETCHES = 'stretches' // [person, document, seq, tag after which, tag] -> Stretch
 const WAITING = 'waiting' // [person, document, client, n] -> Placed
 const ASIDES = 'asides' // [person, document, at] -> Aside
+const STORES = [STRETCHES, WAITING, ASIDES]
 
 /** An edit with its place; places grow with time, over all tabs and pages. */
 type Placed = Edit & { place: number }
@@ -14,7 +15,7 @@ export async function keptInBrowser(): Promise<Kept | undefined> {
   try {
     const request = indexedDB.open('sesodocs', 1)
     request.addEventListener('upgradeneeded', () => {
-      for (const store of [SNAPSHOTS, WAITING, ASIDES]) request.result.createObjectStore(store)
+      for (const store of STORES) request.result.createObjectStore(store)
     })
     return new KeptInBrowser(await done(request))
   } catch {
@@ -32,42 +33,27 @@ class KeptInBrowser implements Kept {
     database.addEventListener('versionchange', () => database.close())
   }
 
-  async load(copy: CopyId): Promise<{ snapshot: Snapshot | undefined; waiting: Edit[] }> {
-    const transaction = this.#database.transaction([SNAPSHOTS, WAITING])
-    const snapshot = done<Snapshot | undefined>(transaction.objectStore(SNAPSHOTS).get(keyOf(copy)))
+  async load(copy: CopyId): Promise<{ log: Stretch[]; waiting: Edit[] }> {
+    const transaction = this.#database.transaction([STRETCHES, WAITING])
+    const stretches = done<Stretch[]>(transaction.objectStore(STRETCHES).getAll(within(copy)))
     const waiting = done<Placed[]>(transaction.objectStore(WAITING).getAll(within(copy)))
-    return { snapshot: await snapshot, waiting: (await waiting).toSorted((a, b) => a.place - b.place) }
+    return {
+      log: chained(await stretches),
+      waiting: (await waiting).toSorted((a, b) => a.place - b.place),
+    }
   }
 
-  add(copy: CopyId, edits: readonly Edit[]): Promise<void> {
-    return this.#write([WAITING], (of) => edits.forEach((edit) => place(of(WAITING), copy, edit)))
-  }
-
-  remove(copy: CopyId, edits: readonly Edit[]): Promise<void> {
-    return this.#write([WAITING], (of) => edits.forEach((edit) => of(WAITING).delete(waitingKey(copy, edit))))
-  }
-
-  rewrite(copy: CopyId, edits: readonly Edit[]): Promise<void> {
-    return this.#write([WAITING], (of) => {
-      of(WAITING).delete(within(copy))
-      edits.forEach((edit) => place(of(WAITING), copy, edit))
-    })
-  }
-
-  save(copy: CopyId, snapshot: Snapshot): Promise<void> {
-    return this.#write([SNAPSHOTS], (of) => {
-      const request: IDBRequest<Snapshot | undefined> = of(SNAPSHOTS).get(keyOf(copy))
-      request.addEventListener('success', () => {
-        if (supersedes(snapshot, request.result)) of(SNAPSHOTS).put(snapshot, keyOf(copy))
-      })
-    })
-  }
-
-  setAside(copy: CopyId, aside: Aside, edits: readonly Edit[], forget: { snapshot: boolean }): Promise<void> {
-    return this.#write([SNAPSHOTS, WAITING, ASIDES], (of) => {
-      of(ASIDES).put(aside, [...keyOf(copy), aside.at])
-      edits.forEach((edit) => of(WAITING).delete(waitingKey(copy, edit)))
-      if (forget.snapshot) of(SNAPSHOTS).delete(keyOf(copy))
+  write(copy: CopyId, step: Step): Promise<void> {
+    return this.#write((of) => {
+      for (const { client, n } of step.done ?? []) of(WAITING).delete([...keyOf(copy), client, n])
+      for (const edit of step.waiting ?? []) place(of(WAITING), copy, edit)
+      if (step.forgetLog) of(STRETCHES).delete(within(copy))
+      if (step.stretch) of(STRETCHES).put(step.stretch, stretchKey(copy, step.stretch))
+      if (step.snapshot) {
+        of(STRETCHES).delete(IDBKeyRange.bound(keyOf(copy), [...keyOf(copy), step.snapshot.cursor.seq, []]))
+        of(STRETCHES).put(step.snapshot, stretchKey(copy, step.snapshot))
+      }
+      if (step.aside) of(ASIDES).put(step.aside, [...keyOf(copy), step.aside.at])
     })
   }
 
@@ -76,11 +62,7 @@ class KeptInBrowser implements Kept {
   }
 
   discard(copy: CopyId, aside: Aside): Promise<void> {
-    return this.#write([ASIDES], (of) => of(ASIDES).delete([...keyOf(copy), aside.at]))
-  }
-
-  forgetSnapshot(copy: CopyId): Promise<void> {
-    return this.#write([SNAPSHOTS], (of) => of(SNAPSHOTS).delete(keyOf(copy)))
+    return this.#write((of) => of(ASIDES).delete([...keyOf(copy), aside.at]))
   }
 
   countWaiting(person: string): Promise<number> {
@@ -88,13 +70,12 @@ class KeptInBrowser implements Kept {
   }
 
   forget(person: string): Promise<void> {
-    const stores = [SNAPSHOTS, WAITING, ASIDES]
-    return this.#write(stores, (of) => stores.forEach((store) => of(store).delete(allOf(person))))
+    return this.#write((of) => STORES.forEach((store) => of(store).delete(allOf(person))))
   }
 
-  #write(stores: string[], work: (of: (store: string) => IDBObjectStore) => void): Promise<void> {
+  #write(work: (of: (store: string) => IDBObjectStore) => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      const transaction = this.#database.transaction(stores, 'readwrite')
+      const transaction = this.#database.transaction(STORES, 'readwrite')
       transaction.addEventListener('complete', () => resolve())
       transaction.addEventListener('abort', () => reject(transaction.error ?? new Error('aborted')))
       work((store) => transaction.objectStore(store))
@@ -106,15 +87,15 @@ let lastPlace = 0
 
 function place(store: IDBObjectStore, copy: CopyId, { client, n, update }: Edit): void {
   lastPlace = Math.max(Date.now(), lastPlace + 1)
-  store.put({ client, n, update, place: lastPlace } satisfies Placed, waitingKey(copy, { client, n }))
+  store.put({ client, n, update, place: lastPlace } satisfies Placed, [...keyOf(copy), client, n])
 }
 
-function keyOf({ person, document }: CopyId): string[] {
+function keyOf({ person, document }: CopyId): IDBValidKey[] {
   return [person, document]
 }
 
-function waitingKey(copy: CopyId, { client, n }: Pick<Edit, 'client' | 'n'>): IDBValidKey {
-  return [...keyOf(copy), client, n]
+function stretchKey(copy: CopyId, { after, cursor }: Stretch): IDBValidKey[] {
+  return [...keyOf(copy), cursor.seq, after?.tag ?? '', cursor.tag]
 }
 
 /** All keys that begin with this person and document: arrays sort after every number and string. */

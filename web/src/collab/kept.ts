@@ -1,5 +1,5 @@
-// What the browser keeps of documents (D5): per person and document a snapshot of acknowledged bytes with its cursor,
-// the edits that wait, and copies set aside. This file is the interface and its form in memory; it touches no disk.
+// What the browser keeps of documents (D5): per person and document the log as far as it was acknowledged, the edits
+// that wait, and copies set aside. This file is the interface and its form in memory; it touches no disk.
 import type { Edit } from './outbox'
 import type { Cursor, DocumentRow } from './wire'
 
@@ -12,10 +12,14 @@ export interface CopyId {
 /** What the page showed last, so that a document can open before the server answers. */
 export type DocumentFacts = Pick<DocumentRow, 'title' | 'kind' | 'role' | 'trashed'>
 
-/** The acknowledged state of a document at `cursor`. */
-export interface Snapshot {
+/**
+ * A stretch of a document's log, acknowledged bytes only: what came after `after`, up to `cursor`.
+ * With nothing before it, it is a beginning: a snapshot.
+ */
+export interface Stretch {
+  after: Cursor | undefined
   cursor: Cursor
-  state: Uint8Array
+  updates: Uint8Array[]
   facts: DocumentFacts
 }
 
@@ -32,32 +36,58 @@ export interface Aside {
   state?: Uint8Array
 }
 
+/** One step of a copy; all of it or nothing. */
+export interface Step {
+  /** Edits that wait from now on, in order. An edit is kept once and never changed. */
+  waiting?: readonly Edit[]
+  /** Edits that became durable, or were set aside. */
+  done?: readonly Edit[]
+  /** The log went on. */
+  stretch?: Stretch | undefined
+  /** A beginning that stands for all stretches up to its cursor. */
+  snapshot?: Stretch | undefined
+  aside?: Aside
+  /** The log is forgotten: it belongs to another history, or the person may not see it any more. */
+  forgetLog?: boolean
+}
+
 export interface Kept {
   /** Survives closing the page. */
   readonly lasting: boolean
-  load(copy: CopyId): Promise<{ snapshot: Snapshot | undefined; waiting: Edit[] }>
-  /** Adds waiting edits, in order; an edit is kept once and never changed. */
-  add(copy: CopyId, edits: readonly Edit[]): Promise<void>
-  /** Removes edits that became durable. */
-  remove(copy: CopyId, edits: readonly Edit[]): Promise<void>
-  /** Puts rewritten edits in the place of all that waited, at once (W2). */
-  rewrite(copy: CopyId, edits: readonly Edit[]): Promise<void>
-  /** Replaces the snapshot unless the one there has a larger cursor. */
-  save(copy: CopyId, snapshot: Snapshot): Promise<void>
-  /** Sets `aside` aside and forgets the edits it holds, in one step; the snapshot too if it belongs to another history. */
-  setAside(copy: CopyId, aside: Aside, edits: readonly Edit[], forget: { snapshot: boolean }): Promise<void>
+  load(copy: CopyId): Promise<{ log: Stretch[]; waiting: Edit[] }>
+  write(copy: CopyId, step: Step): Promise<void>
   asides(copy: CopyId): Promise<Aside[]>
   discard(copy: CopyId, aside: Aside): Promise<void>
-  /** Forgets the snapshot: the person may not see the document any more. */
-  forgetSnapshot(copy: CopyId): Promise<void>
   /** How many edits of this person wait, over all documents. */
   countWaiting(person: string): Promise<number>
   /** Forgets everything of this person: they sign out here. */
   forget(person: string): Promise<void>
 }
 
+/**
+ * The longest log that these stretches make: the newest beginning, and what continues it exactly. Several tabs write
+ * stretches, even of several histories; only equal tags prove that one continues the other (L7).
+ */
+export function chained(stretches: readonly Stretch[]): Stretch[] {
+  const log: Stretch[] = []
+  for (;;) {
+    const at = log.at(-1)?.cursor
+    const next = stretches
+      .filter(
+        ({ after, cursor }) =>
+          after?.seq === at?.seq && after?.tag === at?.tag && cursor.seq > (at?.seq ?? 0),
+      )
+      .reduce<Stretch | undefined>(
+        (best, some) => (best && best.cursor.seq >= some.cursor.seq ? best : some),
+        undefined,
+      )
+    if (!next) return log
+    log.push(next)
+  }
+}
+
 interface MemoryCopy {
-  snapshot: Snapshot | undefined
+  stretches: Stretch[]
   waiting: Edit[]
   asides: Aside[]
 }
@@ -67,40 +97,26 @@ export class KeptInMemory implements Kept {
   readonly lasting = false
   readonly #copies = new Map<string, MemoryCopy>()
 
-  async load(copy: CopyId): Promise<{ snapshot: Snapshot | undefined; waiting: Edit[] }> {
-    const { snapshot, waiting } = this.#of(copy)
-    return { snapshot, waiting: [...waiting] }
+  async load(copy: CopyId): Promise<{ log: Stretch[]; waiting: Edit[] }> {
+    const { stretches, waiting } = this.#of(copy)
+    return { log: chained(stretches), waiting: [...waiting] }
   }
 
-  async add(copy: CopyId, edits: readonly Edit[]): Promise<void> {
-    this.#of(copy).waiting.push(...edits)
-  }
-
-  async remove(copy: CopyId, edits: readonly Edit[]): Promise<void> {
-    const kept = this.#of(copy)
-    kept.waiting = without(kept.waiting, edits)
-  }
-
-  async rewrite(copy: CopyId, edits: readonly Edit[]): Promise<void> {
-    this.#of(copy).waiting = [...edits]
-  }
-
-  async save(copy: CopyId, snapshot: Snapshot): Promise<void> {
-    const kept = this.#of(copy)
-    if (!supersedes(snapshot, kept.snapshot)) return
-    kept.snapshot = snapshot
-  }
-
-  async setAside(
+  async write(
     copy: CopyId,
-    aside: Aside,
-    edits: readonly Edit[],
-    forget: { snapshot: boolean },
+    { waiting = [], done = [], stretch, snapshot, aside, forgetLog }: Step,
   ): Promise<void> {
     const kept = this.#of(copy)
-    kept.asides.push(aside)
-    kept.waiting = without(kept.waiting, edits)
-    if (forget.snapshot) kept.snapshot = undefined
+    const isDone = ({ client, n }: Edit): boolean =>
+      done.some((edit) => edit.client === client && edit.n === n)
+    kept.waiting = [...kept.waiting.filter((edit) => !isDone(edit)), ...waiting]
+    if (forgetLog) kept.stretches = []
+    if (stretch) kept.stretches.push(stretch)
+    if (snapshot) {
+      kept.stretches = kept.stretches.filter(({ cursor }) => cursor.seq > snapshot.cursor.seq)
+      kept.stretches.push(snapshot)
+    }
+    if (aside) kept.asides.push(aside)
   }
 
   async asides(copy: CopyId): Promise<Aside[]> {
@@ -110,10 +126,6 @@ export class KeptInMemory implements Kept {
   async discard(copy: CopyId, aside: Aside): Promise<void> {
     const kept = this.#of(copy)
     kept.asides = kept.asides.filter(({ at }) => at !== aside.at)
-  }
-
-  async forgetSnapshot(copy: CopyId): Promise<void> {
-    this.#of(copy).snapshot = undefined
   }
 
   async countWaiting(person: string): Promise<number> {
@@ -127,20 +139,11 @@ export class KeptInMemory implements Kept {
   #of({ person, document }: CopyId): MemoryCopy {
     const key = `${person}/${document}`
     let copy = this.#copies.get(key)
-    if (!copy) this.#copies.set(key, (copy = { snapshot: undefined, waiting: [], asides: [] }))
+    if (!copy) this.#copies.set(key, (copy = { stretches: [], waiting: [], asides: [] }))
     return copy
   }
 
   #keysOf(person: string): string[] {
     return [...this.#copies.keys()].filter((key) => key.startsWith(`${person}/`))
   }
-}
-
-/** D5: only a larger cursor replaces a snapshot. */
-export function supersedes(snapshot: Snapshot, old: Snapshot | undefined): boolean {
-  return old === undefined || snapshot.cursor.seq >= old.cursor.seq
-}
-
-function without(waiting: readonly Edit[], edits: readonly Edit[]): Edit[] {
-  return waiting.filter(({ client, n }) => !edits.some((edit) => edit.client === client && edit.n === n))
 }

@@ -82,5 +82,5 @@ export class OpenDocument {
 /** Puts what was set aside into a new, empty document as an edit that waits: opening the document sends it. */
 export async function beginWith(kept: Kept, copy: CopyId, aside: Aside): Promise<void> {
   const source = aside.state ? { state: aside.state } : { text: aside.text }
-  await kept.add(copy, [{ ...beginning(source), n: 1 }])
+  await kept.write(copy, { waiting: [{ ...beginning(source), n: 1 }] })
 }

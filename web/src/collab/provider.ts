@@ -5,7 +5,8 @@ import * as Y from 'yjs'
 import { applyRemote, Arrival } from './arrival'
 import type { LiveSocket } from './connection'
 import { onNextFrame } from './frame'
-import type { Aside, CopyId, DocumentFacts, Kept } from './kept'
+import { Keeper } from './keeper'
+import type { Aside, CopyId, DocumentFacts, Kept, Stretch } from './kept'
 import { Outbox, type Edit } from './outbox'
 import { Presence } from './presence'
 import { Sender } from './sender'
@@ -28,9 +29,6 @@ import {
 /** The newest form of rich text that this page knows. It never narrows. */
 export const SCHEMA = 1
 
-/** Waiting edits are kept at the latest after so long; a good link has made them durable by then. */
-const KEEP_AFTER_MS = 300
-const SAVE_AFTER_MS = 2_000
 const OPEN_AGAIN_MS = { first: 300, longest: 15_000 }
 
 export interface ProviderOptions {
@@ -55,7 +53,7 @@ export class Provider {
   readonly #doc: Y.Doc
   readonly #socket: LiveSocket
   readonly #copy: CopyId
-  readonly #kept: Kept
+  readonly #keeper: Keeper
   readonly #schema: number
   readonly #onAside: (aside: Aside) => void
   readonly #outbox = new Outbox()
@@ -78,17 +76,12 @@ export class Provider {
   #openTimer: ReturnType<typeof setTimeout> | undefined
   /** Changes were made here that are not sent: this Y.Doc is no copy any more. */
   #unsent = false
-  readonly #keptEdits = new WeakSet<Edit>()
-  #keepTimer: ReturnType<typeof setTimeout> | undefined
-  #saveTimer: ReturnType<typeof setTimeout> | undefined
-  #saveAfter_ms = SAVE_AFTER_MS
   #stopFrame: (() => void) | undefined
 
   constructor({ doc, socket, document, person, kept, onAside, schema = SCHEMA }: ProviderOptions) {
     this.#doc = doc
     this.#socket = socket
     this.#copy = { person: person.id, document }
-    this.#kept = kept
     this.#schema = schema
     this.#onAside = onAside ?? (() => {})
     this.#facts = signal(initialFacts(kept.lasting))
@@ -98,11 +91,15 @@ export class Provider {
       return this.ready.value && !readOnly && !refused && !this.#over.value
     })
     this.presence = new Presence(socket, document)
+    this.#keeper = new Keeper(kept, this.#copy, this.#outbox, {
+      snapshot: () => this.#snapshot(),
+      failed: () => this.#tell({ type: 'unkept' }),
+    })
     this.#arrival = new Arrival(socket, document, doc, {
       gap: () => this.#open(),
       progress: (progress) => this.#tell({ type: 'loading', progress }),
       complete: () => this.#caughtUp(),
-      applied: () => this.#saveSoon(),
+      moved: (after, cursor, updates) => this.#keeper.moved(after, cursor, updates, this.#document.value!),
     })
     this.#sender = new Sender(socket, document, this.#outbox, {
       acknowledged: (edit, answer) => this.#acknowledged(edit, answer),
@@ -151,42 +148,32 @@ export class Provider {
 
   /** Keeps at once what waits: the page may be about to go. */
   async keep(): Promise<void> {
-    clearTimeout(this.#keepTimer)
-    this.#keepTimer = undefined
-    if (!this.#loaded) return
-    this.#outbox.close()
-    const fresh = this.#outbox.edits.filter((edit) => !this.#keptEdits.has(edit))
-    fresh.forEach((edit) => this.#keptEdits.add(edit))
-    if (fresh.length > 0) await this.#storing(this.#kept.add(this.#copy, fresh))
+    if (this.#loaded) await this.#keeper.keep()
   }
 
   /** Ends; what waits stays kept and goes with the next Provider of this document. */
   async close(): Promise<void> {
     if (this.#closed) return
     const keeping = this.keep()
-    const saving = this.#save()
     if (this.#socket.connected) this.#socket.emit('close', { doc: this.#copy.document })
     this.#dispose()
-    await Promise.all([keeping, saving])
+    await keeping
   }
 
   async #load(): Promise<void> {
-    const { snapshot, waiting } = await this.#kept.load(this.#copy).catch(() => {
-      this.#tell({ type: 'unkept' })
-      return { snapshot: undefined, waiting: [] }
-    })
+    const { log, waiting } = await this.#keeper.load()
     if (this.#closed) return
-    applyRemote(this.#doc, [...(snapshot ? [snapshot.state] : []), ...waiting.map(({ update }) => update)])
+    applyRemote(this.#doc, [...log.flatMap(({ updates }) => updates), ...waiting.map(({ update }) => update)])
     this.#outbox.adopt(waiting)
-    waiting.forEach((edit) => this.#keptEdits.add(edit))
     this.#loaded = true
-    if (snapshot) {
-      this.#arrival.cursor = snapshot.cursor
-      this.#learn(snapshot.facts)
+    const last = log.at(-1)
+    if (last) {
+      this.#arrival.cursor = last.cursor
+      this.#learn(last.facts)
       this.#ready.value = true
     }
     this.#countWaiting()
-    this.#keepTimer ??= setTimeout(() => void this.keep(), KEEP_AFTER_MS)
+    this.#keeper.soon()
     if (this.#socket.connected) this.#onConnect()
   }
 
@@ -259,7 +246,7 @@ export class Provider {
     this.#outbox.add(this.#doc.clientID, update)
     this.#countWaiting()
     this.#stopFrame ??= onNextFrame(() => this.#gathered())
-    this.#keepTimer ??= setTimeout(() => void this.keep(), KEEP_AFTER_MS)
+    this.#keeper.soon()
   }
 
   #gathered(): void {
@@ -268,11 +255,10 @@ export class Provider {
   }
 
   #acknowledged(edit: Edit, answer: EditAnswer): void {
-    if (this.#keptEdits.delete(edit)) void this.#storing(this.#kept.remove(this.#copy, [edit]))
+    this.#keeper.acknowledged(edit)
     this.#tell({ type: 'acknowledged' })
     this.#countWaiting()
-    this.#arrival.acknowledged(answer)
-    this.#saveSoon()
+    this.#arrival.acknowledged(answer, [edit.update])
   }
 
   #refused(edit: Edit, refusal: Refusal): void {
@@ -321,21 +307,22 @@ export class Provider {
     const waiting = this.#outbox.drain()
     const state = Y.encodeStateAsUpdate(this.#doc)
     const text = textOf(state)
-    if (text === '' && waiting.length === 0) void this.#storing(this.#kept.forgetSnapshot(this.#copy))
-    else this.#setAside({ ...this.#asideOf('history', text), state }, waiting, { snapshot: true })
+    const aside =
+      text === '' && waiting.length === 0 ? undefined : { ...this.#asideOf('history', text), state }
+    this.#setAside(aside, waiting, { forgetLog: true })
     this.#end('history changed')
   }
 
   /** D3, never: what was not accepted leaves the document and stays with the person. */
-  #setWaitingAside(code: string): void {
+  #setWaitingAside(code: string, { forgetLog = false } = {}): void {
     const waiting = this.#outbox.drain()
     const words = wordsIn(waiting.map(({ update }) => update))
-    this.#setAside(this.#asideOf(code, words), waiting, { snapshot: false })
+    this.#setAside(waiting.length === 0 ? undefined : this.#asideOf(code, words), waiting, { forgetLog })
   }
 
-  #setAside(aside: Aside, waiting: Edit[], forget: { snapshot: boolean }): void {
-    void this.#storing(this.#kept.setAside(this.#copy, aside, waiting, forget))
-    this.#onAside(aside)
+  #setAside(aside: Aside | undefined, waiting: Edit[], forget: { forgetLog: boolean }): void {
+    void this.#keeper.setAside(aside, waiting, forget)
+    if (aside) this.#onAside(aside)
   }
 
   #asideOf(why: string, text: string): Aside {
@@ -345,19 +332,19 @@ export class Provider {
   /** W2: another person writes under our Yjs client id. What waits is written anew under one drawn now. */
   #endWithNewWriter(taken: number): void {
     const client = new Y.Doc().clientID
-    const anew = this.#outbox.drain().map((edit) => ({
+    const waiting = this.#outbox.drain()
+    const anew = waiting.map((edit) => ({
       client: edit.client === taken ? client : edit.client,
       n: edit.n,
       update: renameClient(edit.update, taken, client),
     }))
-    void this.#storing(this.#kept.rewrite(this.#copy, anew))
+    void this.#keeper.rewrite(waiting, anew)
     this.#end('writer taken')
   }
 
   /** This person may not see the document: nothing of it is shown or kept but their own waiting words. */
   #bar(code: string): void {
-    if (this.#outbox.waiting > 0) this.#setWaitingAside(code)
-    void this.#storing(this.#kept.forgetSnapshot(this.#copy))
+    this.#setWaitingAside(code, { forgetLog: true })
     this.#ready.value = false
     this.#tell({ type: 'waiting', count: 0 })
     this.#tell({ type: 'refused', code })
@@ -372,12 +359,13 @@ export class Provider {
   #dispose(): void {
     this.#closed = true
     this.#opening += 1
-    for (const timer of [this.#keepTimer, this.#saveTimer, this.#openTimer]) clearTimeout(timer)
+    clearTimeout(this.#openTimer)
     this.#stopFrame?.()
     for (const [event, handler] of this.#handlers) this.#socket.off(event, handler)
     this.#doc.off('update', this.#onUpdate)
     this.#sender.stop()
     this.#arrival.stop()
+    this.#keeper.stop()
     this.presence.close()
   }
 
@@ -391,28 +379,12 @@ export class Provider {
     }
   }
 
-  #saveSoon(): void {
-    if (!this.#closed) this.#saveTimer ??= setTimeout(() => void this.#save(), this.#saveAfter_ms)
-  }
-
-  /** Saves the copy as a snapshot, if nothing waits: then it is made of acknowledged bytes only (D5). */
-  async #save(): Promise<void> {
-    clearTimeout(this.#saveTimer)
-    this.#saveTimer = undefined
-    const document = this.#document.value
-    if (!this.#facts.value.opened || this.#outbox.waiting > 0 || this.#unsent || !document) return
-    this.#arrival.apply()
+  /** The whole copy, if nothing waits: then it is made of acknowledged bytes only (D5). */
+  #snapshot(): Stretch | undefined {
+    const facts = this.#document.value
     const { cursor } = this.#arrival
-    if (!cursor || cursor.seq === 0) return
-    const begin = performance.now()
-    const state = Y.encodeStateAsUpdate(this.#doc)
-    // Encoding a long document takes its time: the longer, the less often.
-    this.#saveAfter_ms = Math.max(SAVE_AFTER_MS, 50 * (performance.now() - begin))
-    await this.#storing(this.#kept.save(this.#copy, { cursor, state, facts: document }))
-  }
-
-  /** The browser may refuse to store. Then the page says so, and goes on. */
-  async #storing(work: Promise<void>): Promise<void> {
-    await work.catch(() => this.#tell({ type: 'unkept' }))
+    if (!facts || !cursor || this.#outbox.waiting > 0 || this.#unsent) return undefined
+    this.#arrival.apply()
+    return { after: undefined, cursor, updates: [Y.encodeStateAsUpdate(this.#doc)], facts }
   }
 }
