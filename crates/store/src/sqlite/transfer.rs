@@ -47,8 +47,9 @@ pub fn restore(file: &Path, data: &Path) -> Result<PathBuf, OpenError> {
         )));
     }
     let lock = Lock::take(data)?.ok_or_else(|| super::in_use(data))?;
+    let mut source = File::open(file).map_err(cannot("read", file))?;
     let folder = lock.next(|path| {
-        copy_synced(file, path).map_err(cannot("copy the backup to", path))?;
+        copy_synced(&mut source, path).map_err(cannot("copy the backup to", path))?;
         admit(path).map_err(|why| OpenError(format!("{} cannot be restored: {why}", file.display())))
     })?;
     Ok(parent(&folder.database).to_owned())
@@ -80,9 +81,9 @@ fn copy_all(source: &Connection, target: &Path) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn copy_synced(from: &Path, to: &Path) -> io::Result<()> {
+fn copy_synced(source: &mut File, to: &Path) -> io::Result<()> {
     let mut target = File::create_new(to)?;
-    io::copy(&mut File::open(from)?, &mut target)?;
+    io::copy(source, &mut target)?;
     target.sync_all()
 }
 

@@ -10,12 +10,12 @@ use engine::{
     store::{Store, StoreError},
 };
 
-pub type Any = Arc<dyn Store>;
+pub(crate) type Any = Arc<dyn Store>;
 
-pub const ANA: PersonId = PersonId(101);
-pub const RUI: PersonId = PersonId(102);
+pub(crate) const ANA: PersonId = PersonId(101);
+pub(crate) const RUI: PersonId = PersonId(102);
 
-pub fn document(title: &str) -> Document {
+pub(crate) fn document(title: &str) -> Document {
     Document {
         id: DocumentId::random(),
         title: title.to_owned(),
@@ -32,29 +32,29 @@ pub fn document(title: &str) -> Document {
 }
 
 /// A new document in the store.
-pub async fn created(store: &Any) -> DocumentId {
+pub(crate) async fn created(store: &Any) -> DocumentId {
     let document = document("a document");
     store.create_document(document.clone()).await.unwrap();
     document.id
 }
 
 /// An entry of one edit that follows `last`, with this many bytes.
-pub fn entry_of(last: Cursor, bytes: usize) -> Arc<Entry> {
+pub(crate) fn entry_of(last: Cursor, bytes: usize) -> Arc<Entry> {
     let n = last.seq + 1;
     let edit = Edit { person: ANA, writer: 7, n, clock: n as u32, update: Bytes::from(vec![n as u8; bytes]) };
     Arc::new(Entry::after(last, 1_000 + n as i64, vec![edit]))
 }
 
-pub fn entry(last: Cursor) -> Arc<Entry> {
+pub(crate) fn entry(last: Cursor) -> Arc<Entry> {
     entry_of(last, 20)
 }
 
 /// Appends so many entries behind the start and returns them.
-pub async fn filled(store: &Any, document: DocumentId, count: usize) -> Vec<Entry> {
+pub(crate) async fn filled(store: &Any, document: DocumentId, count: usize) -> Vec<Entry> {
     appended(store, document, Cursor::start(document), count).await
 }
 
-pub async fn appended(store: &Any, document: DocumentId, mut last: Cursor, count: usize) -> Vec<Entry> {
+pub(crate) async fn appended(store: &Any, document: DocumentId, mut last: Cursor, count: usize) -> Vec<Entry> {
     let mut entries = Vec::new();
     for _ in 0..count {
         let entry = entry(last);
@@ -66,7 +66,7 @@ pub async fn appended(store: &Any, document: DocumentId, mut last: Cursor, count
 }
 
 /// A snapshot that covers exactly these entries, which are a log from its start.
-pub fn snapshot(entries: &[Entry]) -> Snapshot {
+pub(crate) fn snapshot(entries: &[Entry]) -> Snapshot {
     let mut writers = Writers::default();
     for entry in entries {
         writers.note(entry);
@@ -75,7 +75,7 @@ pub fn snapshot(entries: &[Entry]) -> Snapshot {
     Snapshot { through: last.cursor(), update: Bytes::from(format!("the text up to {}", last.seq)), writers }
 }
 
-pub fn person(name: &str) -> Person {
+pub(crate) fn person(name: &str) -> Person {
     Person {
         id: PersonId::random(),
         name: Name::new(name).unwrap(),
@@ -86,14 +86,14 @@ pub fn person(name: &str) -> Person {
     }
 }
 
-pub async fn signed_up(store: &Any, name: &str) -> Person {
+pub(crate) async fn signed_up(store: &Any, name: &str) -> Person {
     store.create_person(person(name), None).await.unwrap()
 }
 
-pub fn session(person: PersonId) -> Session {
+pub(crate) fn session(person: PersonId) -> Session {
     Session { id: SessionId::random(), person, created_ms: 1_000, expires_ms: 9_000 }
 }
 
-pub fn is<T: std::fmt::Debug + PartialEq>(result: Result<T, StoreError>, error: StoreError) {
+pub(crate) fn is<T: std::fmt::Debug + PartialEq>(result: Result<T, StoreError>, error: StoreError) {
     assert_eq!(result, Err(error));
 }

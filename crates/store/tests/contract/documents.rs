@@ -27,7 +27,7 @@ fn trash(at_ms: Option<i64>) -> DocumentChange {
     DocumentChange { trashed_ms: Some(at_ms), ..DocumentChange::default() }
 }
 
-pub async fn l8_an_id_is_never_used_again(store: Any) {
+pub(crate) async fn l8_an_id_is_never_used_again(store: Any) {
     let document = document("once");
     store.create_document(document.clone()).await.unwrap();
     is(store.create_document(document.clone()).await, StoreError::Conflict);
@@ -44,7 +44,7 @@ pub async fn l8_an_id_is_never_used_again(store: Any) {
     is(store.purge_document(document.id).await, StoreError::NotFound);
 }
 
-pub async fn only_the_trash_is_purged(store: Any) {
+pub(crate) async fn only_the_trash_is_purged(store: Any) {
     let id = created(&store).await;
     is(store.purge_document(id).await, StoreError::Conflict);
     store.change_document(id, trash(Some(5))).await.unwrap();
@@ -53,7 +53,7 @@ pub async fn only_the_trash_is_purged(store: Any) {
     assert_eq!(store.document(id).await.unwrap().trashed_ms, None);
 }
 
-pub async fn changes_touch_only_what_they_name(store: Any) {
+pub(crate) async fn changes_touch_only_what_they_name(store: Any) {
     let mut expected = document("before");
     expected.members = vec![(PersonId(u64::MAX), Role::Viewer), (RUI, Role::Commenter)];
     store.create_document(expected.clone()).await.unwrap();
@@ -88,7 +88,7 @@ pub async fn changes_touch_only_what_they_name(store: Any) {
     is(store.change_document(DocumentId::random(), nothing).await, StoreError::NotFound);
 }
 
-pub async fn an_entry_moves_changed(store: Any) {
+pub(crate) async fn an_entry_moves_changed(store: Any) {
     let id = created(&store).await;
     let entries = filled(&store, id, 2).await;
     let row = store.document(id).await.unwrap();
@@ -96,7 +96,7 @@ pub async fn an_entry_moves_changed(store: Any) {
     assert_eq!(row.created_ms, 10);
 }
 
-pub async fn a4_lists_show_what_a_person_may_see(store: Any) {
+pub(crate) async fn a4_lists_show_what_a_person_may_see(store: Any) {
     let ana = signed_up(&store, "Ana").await.id;
     let rui = signed_up(&store, "Rui").await.id;
     let stranger = PersonId::random();
@@ -116,7 +116,7 @@ pub async fn a4_lists_show_what_a_person_may_see(store: Any) {
     assert_eq!(page.documents[0].changed_by, "Rui");
 }
 
-pub async fn b5_ten_thousand_documents_in_pages(store: Any) {
+pub(crate) async fn b5_ten_thousand_documents_in_pages(store: Any) {
     let mut creating = JoinSet::new();
     for number in 0..10_000i64 {
         let store = Arc::clone(&store);
@@ -155,7 +155,7 @@ async fn all_pages(store: &Any, mut query: ListQuery) -> Vec<Document> {
     }
 }
 
-pub async fn lists_search_literally_and_whatever_the_case(store: Any) {
+pub(crate) async fn lists_search_literally_and_whatever_the_case(store: Any) {
     for title in ["100% sure", "100 sure", "a_b", "axb", "Ünï", "back\\slash", "it's"] {
         store.create_document(document(title)).await.unwrap();
     }
@@ -174,7 +174,7 @@ pub async fn lists_search_literally_and_whatever_the_case(store: Any) {
     assert_eq!(found("").await.len(), 7);
 }
 
-pub async fn the_trash_is_a_list_of_its_own(store: Any) {
+pub(crate) async fn the_trash_is_a_list_of_its_own(store: Any) {
     let id = created(&store).await;
     store.create_document(document("kept")).await.unwrap();
     store.change_document(id, trash(Some(5))).await.unwrap();
@@ -185,7 +185,7 @@ pub async fn the_trash_is_a_list_of_its_own(store: Any) {
     assert_eq!(titles(&store, in_trash).await, [""; 0]);
 }
 
-pub async fn a4_what_has_long_been_in_the_trash_is_found(store: Any) {
+pub(crate) async fn a4_what_has_long_been_in_the_trash_is_found(store: Any) {
     let mut old = Vec::new();
     for ms in 0..130 {
         let id = created(&store).await;

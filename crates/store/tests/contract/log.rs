@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::build::*;
 
-pub async fn l1_an_entry_is_read_back_as_it_was_appended(store: Any) {
+pub(crate) async fn l1_an_entry_is_read_back_as_it_was_appended(store: Any) {
     let document = created(&store).await;
     let edits = [(RUI, 1), (ANA, u64::MAX)].map(|(person, n)| engine::log::Edit {
         person,
@@ -29,7 +29,7 @@ pub async fn l1_an_entry_is_read_back_as_it_was_appended(store: Any) {
     assert_eq!(loaded, Loaded { snapshot: None, tail });
 }
 
-pub async fn l1_many_rooms_append_at_once(store: Any) {
+pub(crate) async fn l1_many_rooms_append_at_once(store: Any) {
     let mut rooms = JoinSet::new();
     for _ in 0..40 {
         let store = Arc::clone(&store);
@@ -45,7 +45,7 @@ pub async fn l1_many_rooms_append_at_once(store: Any) {
     }
 }
 
-pub async fn l2_a_number_is_used_once(store: Any) {
+pub(crate) async fn l2_a_number_is_used_once(store: Any) {
     let document = created(&store).await;
     let entries = filled(&store, document, 3).await;
     let start = Cursor::start(document);
@@ -58,14 +58,14 @@ pub async fn l2_a_number_is_used_once(store: Any) {
     store.append(document, after_head).await.unwrap();
 }
 
-pub async fn l2_an_entry_that_follows_another_tag_is_refused(store: Any) {
+pub(crate) async fn l2_an_entry_that_follows_another_tag_is_refused(store: Any) {
     let document = created(&store).await;
     filled(&store, document, 1).await;
     let elsewhere = Cursor { seq: 1, tag: Tag([9; 8]) };
     is(store.append(document, entry(elsewhere)).await, StoreError::Conflict);
 }
 
-pub async fn l2_of_many_at_one_number_one_is_kept(store: Any) {
+pub(crate) async fn l2_of_many_at_one_number_one_is_kept(store: Any) {
     let document = created(&store).await;
     let mut rivals = JoinSet::new();
     for size in 1..=30 {
@@ -86,7 +86,7 @@ pub async fn l2_of_many_at_one_number_one_is_kept(store: Any) {
     assert_eq!(store.load(document).await.unwrap().tail, kept);
 }
 
-pub async fn l2_a_conflict_harms_nobody_in_the_same_commit(store: Any) {
+pub(crate) async fn l2_a_conflict_harms_nobody_in_the_same_commit(store: Any) {
     let mut rooms = JoinSet::new();
     let refused = created(&store).await;
     filled(&store, refused, 2).await;
@@ -110,7 +110,7 @@ pub async fn l2_a_conflict_harms_nobody_in_the_same_commit(store: Any) {
     }
 }
 
-pub async fn l2_a_number_below_a_snapshot_stays_used(store: Any) {
+pub(crate) async fn l2_a_number_below_a_snapshot_stays_used(store: Any) {
     let document = created(&store).await;
     let entries = filled(&store, document, 5).await;
     store.compact(document, snapshot(&entries)).await.unwrap();
@@ -119,7 +119,7 @@ pub async fn l2_a_number_below_a_snapshot_stays_used(store: Any) {
     store.append(document, entry(entries[4].cursor())).await.unwrap();
 }
 
-pub async fn l3_the_tail_starts_right_after_the_snapshot(store: Any) {
+pub(crate) async fn l3_the_tail_starts_right_after_the_snapshot(store: Any) {
     let document = created(&store).await;
     let entries = filled(&store, document, 10).await;
     store.compact(document, snapshot(&entries[..6])).await.unwrap();
@@ -134,7 +134,7 @@ pub async fn l3_the_tail_starts_right_after_the_snapshot(store: Any) {
     assert_eq!(store.load(document).await.unwrap().tail, more);
 }
 
-pub async fn l3_reads_during_compactions_see_one_moment(store: Any) {
+pub(crate) async fn l3_reads_during_compactions_see_one_moment(store: Any) {
     let document = created(&store).await;
     let entries = filled(&store, document, 40).await;
     let (compactor, log) = (Arc::clone(&store), entries.clone());
@@ -154,7 +154,7 @@ pub async fn l3_reads_during_compactions_see_one_moment(store: Any) {
     }
 }
 
-pub async fn l4_two_compactors_finish_in_reverse(store: Any) {
+pub(crate) async fn l4_two_compactors_finish_in_reverse(store: Any) {
     let document = created(&store).await;
     let entries = filled(&store, document, 9).await;
     let (early, late) = (snapshot(&entries[..4]), snapshot(&entries[..8]));
@@ -167,7 +167,7 @@ pub async fn l4_two_compactors_finish_in_reverse(store: Any) {
     assert_eq!(store.history(document, 0, usize::MAX).await.unwrap(), entries);
 }
 
-pub async fn l4_a_snapshot_of_another_history_is_refused(store: Any) {
+pub(crate) async fn l4_a_snapshot_of_another_history_is_refused(store: Any) {
     let document = created(&store).await;
     let entries = filled(&store, document, 4).await;
     let mut foreign = snapshot(&entries[..2]);
@@ -179,7 +179,7 @@ pub async fn l4_a_snapshot_of_another_history_is_refused(store: Any) {
     assert_eq!(store.load(document).await.unwrap().snapshot, None);
 }
 
-pub async fn l4_many_compactors_at_once(store: Any) {
+pub(crate) async fn l4_many_compactors_at_once(store: Any) {
     let document = created(&store).await;
     let entries = filled(&store, document, 30).await;
     let mut compactors = JoinSet::new();
@@ -196,7 +196,7 @@ pub async fn l4_many_compactors_at_once(store: Any) {
     assert_eq!(store.history(document, 0, usize::MAX).await.unwrap(), entries);
 }
 
-pub async fn l7_a_cursor_is_on_this_log_or_not(store: Any) {
+pub(crate) async fn l7_a_cursor_is_on_this_log_or_not(store: Any) {
     let document = created(&store).await;
     let entries = filled(&store, document, 5).await;
     let since = async |cursor| store.since(document, cursor, usize::MAX).await.unwrap();
@@ -215,7 +215,7 @@ pub async fn l7_a_cursor_is_on_this_log_or_not(store: Any) {
     assert_eq!(since(elsewhere).await, Since::OtherHistory);
 }
 
-pub async fn l7_a_cursor_within_covered_entries_is_proved_by_its_segment(store: Any) {
+pub(crate) async fn l7_a_cursor_within_covered_entries_is_proved_by_its_segment(store: Any) {
     let document = created(&store).await;
     let entries = filled(&store, document, 12).await;
     store.compact(document, snapshot(&entries[..4])).await.unwrap();
@@ -231,7 +231,7 @@ pub async fn l7_a_cursor_within_covered_entries_is_proved_by_its_segment(store: 
     assert_eq!(at_the_snapshot, Since::Entries(entries[9..].to_vec()));
 }
 
-pub async fn l8_absent_is_said_only_of_what_is_absent(store: Any) {
+pub(crate) async fn l8_absent_is_said_only_of_what_is_absent(store: Any) {
     let nowhere = DocumentId::random();
     let start = Cursor::start(nowhere);
     is(store.load(nowhere).await, StoreError::NotFound);
@@ -246,7 +246,7 @@ pub async fn l8_absent_is_said_only_of_what_is_absent(store: Any) {
     assert_eq!(store.load(empty).await, Ok(nothing));
 }
 
-pub async fn h1_history_keeps_every_entry_through_compactions(store: Any) {
+pub(crate) async fn h1_history_keeps_every_entry_through_compactions(store: Any) {
     let document = created(&store).await;
     // Large enough for several segments.
     let mut last = Cursor::start(document);
@@ -279,7 +279,7 @@ pub async fn h1_history_keeps_every_entry_through_compactions(store: Any) {
     assert_eq!(read, entries);
 }
 
-pub async fn pages_of_entries_are_bounded_and_never_empty(store: Any) {
+pub(crate) async fn pages_of_entries_are_bounded_and_never_empty(store: Any) {
     let document = created(&store).await;
     let entries = filled(&store, document, 10).await;
     for limit in [0, 1, 20, 50, 100, 1_000] {
@@ -291,7 +291,7 @@ pub async fn pages_of_entries_are_bounded_and_never_empty(store: Any) {
     }
 }
 
-pub async fn w5_writers_survive_a_compaction(store: Any) {
+pub(crate) async fn w5_writers_survive_a_compaction(store: Any) {
     let document = created(&store).await;
     let entries = filled(&store, document, 3).await;
     let expected = snapshot(&entries);
@@ -301,7 +301,7 @@ pub async fn w5_writers_survive_a_compaction(store: Any) {
     assert_eq!(loaded.writers.get(7).map(|writer| writer.n), Some(3));
 }
 
-pub async fn large_entries_and_snapshots_are_kept(store: Any) {
+pub(crate) async fn large_entries_and_snapshots_are_kept(store: Any) {
     let document = created(&store).await;
     let entry = entry_of(Cursor::start(document), 8 << 20);
     store.append(document, Arc::clone(&entry)).await.unwrap();

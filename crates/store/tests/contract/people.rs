@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::build::*;
 
-pub async fn a5_fifty_first_sign_ups_give_one_owner(store: Any) {
+pub(crate) async fn a5_fifty_first_sign_ups_give_one_owner(store: Any) {
     assert_eq!(store.has_people().await, Ok(false));
     let mut signing_up = JoinSet::new();
     for number in 0..50 {
@@ -25,7 +25,7 @@ pub async fn a5_fifty_first_sign_ups_give_one_owner(store: Any) {
     assert_eq!(store.has_people().await, Ok(true));
 }
 
-pub async fn a5_names_are_unique_after_folding(store: Any) {
+pub(crate) async fn a5_names_are_unique_after_folding(store: Any) {
     let strasse = signed_up(&store, "Straße").await;
     is(store.create_person(person("STRASSE"), None).await, StoreError::Conflict);
     let folded = Name::new("strasse").unwrap();
@@ -42,7 +42,7 @@ pub async fn a5_names_are_unique_after_folding(store: Any) {
     assert!(!kept[0].owner && strasse.owner);
 }
 
-pub async fn an_invitation_lets_one_person_in(store: Any) {
+pub(crate) async fn an_invitation_lets_one_person_in(store: Any) {
     let code_hash = [7; 32];
     let shown = move |now_ms| Some(Invitation { code_hash, now_ms });
     is(store.create_person(person("early"), shown(1)).await, StoreError::NotFound);
@@ -64,7 +64,7 @@ pub async fn an_invitation_lets_one_person_in(store: Any) {
     is(store.create_invitation(code_hash, 200).await, StoreError::Conflict);
 }
 
-pub async fn a3_a_session_lasts_until_it_is_ended(store: Any) {
+pub(crate) async fn a3_a_session_lasts_until_it_is_ended(store: Any) {
     let ana = signed_up(&store, "Ana").await;
     let mut one = session(ana.id);
     let other = session(ana.id);
@@ -85,7 +85,7 @@ pub async fn a3_a_session_lasts_until_it_is_ended(store: Any) {
     is(store.create_session(session(PersonId::random())).await, StoreError::NotFound);
 }
 
-pub async fn a3_a_new_password_ends_all_sessions_of_that_person(store: Any) {
+pub(crate) async fn a3_a_new_password_ends_all_sessions_of_that_person(store: Any) {
     let ana = signed_up(&store, "Ana").await;
     let rui = signed_up(&store, "Rui").await;
     let (of_ana, of_rui) = (session(ana.id), session(rui.id));
@@ -103,7 +103,7 @@ pub async fn a3_a_new_password_ends_all_sessions_of_that_person(store: Any) {
     is(store.change_person(PersonId::random(), change).await, StoreError::NotFound);
 }
 
-pub async fn a3_a_disabled_person_is_out_and_stays_out(store: Any) {
+pub(crate) async fn a3_a_disabled_person_is_out_and_stays_out(store: Any) {
     let ana = signed_up(&store, "Ana").await;
     let first = session(ana.id);
     store.create_session(first.clone()).await.unwrap();
@@ -116,7 +116,7 @@ pub async fn a3_a_disabled_person_is_out_and_stays_out(store: Any) {
     assert!(!store.person(ana.id).await.unwrap().disabled);
 }
 
-pub async fn a_closed_store_says_so(store: Any) {
+pub(crate) async fn a_closed_store_says_so(store: Any) {
     let id = created(&store).await;
     assert_eq!(*store.health().borrow(), Health::Ready);
     store.close().await.unwrap();

@@ -1,0 +1,176 @@
+//! A data folder that version 1 wrote, kept for ever: every later version must read it, and go on in it.
+//! `tests/fixtures/v1` was made by `write_the_fixture` below, and is never made anew.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use engine::{
+    access::Role,
+    document::{Document, DocumentId, Kind, Visibility},
+    log::{Cursor, Edit, Entry, Snapshot, Writers},
+    person::{Name, Person, PersonId, Session, SessionId},
+    store::{DocumentChange, Invitation, Since, StoreError},
+};
+
+use crate::{build::*, killed, open};
+
+const RICH: DocumentId = DocumentId(1 << 100);
+const TEXT: DocumentId = DocumentId(2);
+const GONE: DocumentId = DocumentId(u128::MAX);
+const OWNER: PersonId = PersonId(1);
+const MEMBER: PersonId = PersonId(i64::MAX as u64);
+const SESSION: SessionId = SessionId(77);
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1")
+}
+
+fn log() -> Vec<Entry> {
+    let mut last = Cursor::start(RICH);
+    let mut entries = Vec::new();
+    for n in 1..=40u32 {
+        let edit = |person, writer, n: u32| Edit {
+            person,
+            writer,
+            n: u64::from(n),
+            clock: n * 3,
+            update: Bytes::from(format!("update {n} of {writer}").repeat(n as usize)),
+        };
+        let mut edits = vec![edit(OWNER, 7, n)];
+        if n % 3 == 0 {
+            edits.push(edit(MEMBER, u32::MAX, n / 3));
+        }
+        let entry = Entry::after(last, 1_700_000_000_000 + i64::from(n), edits);
+        last = entry.cursor();
+        entries.push(entry);
+    }
+    entries
+}
+
+fn covering() -> Snapshot {
+    let entries = log();
+    let mut writers = Writers::default();
+    entries[..30].iter().for_each(|entry| writers.note(entry));
+    Snapshot { through: entries[29].cursor(), update: Bytes::from_static(b"a snapshot through 30"), writers }
+}
+
+fn people() -> [Person; 2] {
+    [(OWNER, "Ana Flávia"), (MEMBER, "Straße")].map(|(id, name)| Person {
+        id,
+        name: Name::new(name).unwrap(),
+        password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned(),
+        owner: id == OWNER,
+        disabled: false,
+        created_ms: 1_700_000_000_000,
+    })
+}
+
+fn rows() -> [Document; 2] {
+    let head = log()[39].clone();
+    let rich = Document {
+        id: RICH,
+        title: "Árvore".to_owned(),
+        kind: Kind::Rich,
+        schema: 1,
+        owner: OWNER,
+        visibility: Visibility::Private,
+        members: vec![(MEMBER, Role::Commenter)],
+        created_ms: 1_700_000_000_000,
+        changed_ms: head.time_ms,
+        changed_by: head.edits[0].person,
+        trashed_ms: None,
+    };
+    let text = Document {
+        id: TEXT,
+        title: "notes.md".to_owned(),
+        kind: Kind::Text,
+        visibility: Visibility::Instance,
+        members: Vec::new(),
+        changed_ms: 1_700_000_000_000,
+        trashed_ms: Some(1_700_000_000_999),
+        ..rich.clone()
+    };
+    [rich, text]
+}
+
+fn kept_session() -> Session {
+    Session { id: SESSION, person: MEMBER, created_ms: 1_700_000_000_000, expires_ms: 1_800_000_000_000 }
+}
+
+#[tokio::test]
+async fn a_folder_of_version_1_is_read_and_used() {
+    let data = killed(&folder());
+    let store = open(data.path());
+    let loaded = store.load(RICH).await.unwrap();
+    assert_eq!(loaded.snapshot, Some(covering()));
+    assert_eq!(loaded.tail, log()[30..]);
+    assert_eq!(store.history(RICH, 0, usize::MAX).await.unwrap(), log());
+    let within = store.since(RICH, log()[10].cursor(), 1).await;
+    assert_eq!(within, Ok(Since::Covered));
+    for row in rows() {
+        assert_eq!(store.document(row.id).await, Ok(row));
+    }
+    for person in people() {
+        assert_eq!(store.person(person.id).await.as_ref(), Ok(&person));
+        let found = store.person_named(person.name.folded()).await;
+        assert_eq!(found.as_ref(), Ok(&person));
+    }
+    let expected = (kept_session(), people()[1].clone());
+    assert_eq!(store.session(SESSION).await, Ok(expected));
+    is(store.document(GONE).await, StoreError::NotFound);
+    let again = Document { id: GONE, ..document("again") };
+    is(store.create_document(again).await, StoreError::Conflict);
+    let shown = |byte| Some(Invitation { code_hash: [byte; 32], now_ms: 5 });
+    is(store.create_person(person("used"), shown(1)).await, StoreError::NotFound);
+    let third = store.create_person(person("third"), shown(2)).await.unwrap();
+    assert!(!third.owner);
+    assert_eq!(store.sessions_version().await, Ok(1));
+    appended(&store, RICH, log()[39].cursor(), 2).await;
+    assert_eq!(store.load(RICH).await.unwrap().tail.len(), 12);
+}
+
+#[tokio::test]
+#[ignore = "writes the fixture, which was done once"]
+async fn write_the_fixture() {
+    assert!(!folder().exists(), "a fixture is never changed");
+    let data = tempfile::tempdir().unwrap();
+    let store = open(data.path());
+    let [ana, member] = people();
+    store.create_person(ana, None).await.unwrap();
+    for byte in [1, 2] {
+        store.create_invitation([byte; 32], 10).await.unwrap();
+    }
+    let invitation = Invitation { code_hash: [1; 32], now_ms: 5 };
+    store.create_person(member, Some(invitation)).await.unwrap();
+    let ended = session(OWNER);
+    store.create_session(ended.clone()).await.unwrap();
+    store.end_session(ended.id).await.unwrap();
+    store.create_session(kept_session()).await.unwrap();
+    for row in rows() {
+        store.create_document(row).await.unwrap();
+    }
+    let gone = Document { id: GONE, trashed_ms: Some(1), ..document("gone") };
+    store.create_document(gone).await.unwrap();
+    store.change_document(GONE, DocumentChange::default()).await.unwrap();
+    store.purge_document(GONE).await.unwrap();
+    for entry in &log()[..35] {
+        store.append(RICH, Arc::new(entry.clone())).await.unwrap();
+    }
+    store.compact(RICH, covering()).await.unwrap();
+    store.close().await.unwrap();
+    // The last entries only in the log, as a kill leaves them.
+    let store = open(data.path());
+    for entry in &log()[35..] {
+        store.append(RICH, Arc::new(entry.clone())).await.unwrap();
+    }
+    let left = killed(data.path());
+    let target = folder().join("generations/1");
+    fs::create_dir_all(&target).unwrap();
+    for name in ["sesodocs.db", "sesodocs.db-wal"] {
+        fs::copy(left.path().join("generations/1").join(name), target.join(name)).unwrap();
+    }
+}
