@@ -5,5 +5,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 const logs = JSON.parse(readFileSync(new URL('../crates/engine/tests/update-corpus.json', import.meta.url)))
 const folder = new URL('corpus/update/', import.meta.url)
 mkdirSync(folder, { recursive: true })
-logs.forEach((log, l) => log.forEach(({ update }, keep) =>
-  writeFileSync(new URL(`real-${l}-${keep}`, folder), Buffer.concat([Buffer.from([l, keep]), Buffer.from(update, 'base64')]))))
+logs.forEach((log, l) =>
+  log.forEach(({ update }, keep) =>
+    writeFileSync(
+      new URL(`real-${l}-${keep}`, folder),
+      Buffer.concat([Buffer.from([l, keep]), Buffer.from(update, 'base64')]),
+    ),
+  ),
+)

@@ -1,4 +1,5 @@
 //! The update reader against real updates, mutated ones, yrs, and Yjs (R1, R2, W1).
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a panic is the report")]
 
 mod agree;
 

@@ -1,4 +1,5 @@
 //! The update reader case by case, with updates made by hand (R1, R2, W1).
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a panic is the report")]
 
 use engine::update::{Malformed, Misfit, Need, NotAnEdit, Run, Shape, Update, read};
 
