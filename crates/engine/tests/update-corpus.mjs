@@ -1,9 +1,9 @@
 // Writes update-corpus.json: logs of real Yjs updates, in which people edit at once, with every kind of
-// content. It must stay deterministic. Run it where `yjs` is installed:
-//   NODE_PATH=… node update-corpus.mjs [seed] [logs] [edits] > update-corpus.json
+// content. It must stay deterministic. Run it in a folder that has `yjs`, such as e2e:
+//   node ../crates/engine/tests/update-corpus.mjs [seed] [logs] [edits] > ../crates/engine/tests/update-corpus.json
 import { createRequire } from 'node:module'
 
-const require = createRequire(`${process.env.NODE_PATH ?? process.cwd()}/`)
+const require = createRequire(`${process.cwd()}/`)
 const Y = require('yjs')
 
 let state = Number(process.argv[2] ?? 1)

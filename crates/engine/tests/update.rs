@@ -225,3 +225,27 @@ fn r2_yjs_reads_real_logs_and_what_yrs_writes_of_them_as_the_same() {
         }
     });
 }
+
+#[test]
+#[ignore = "a measurement: cargo test --release -p engine --test update time -- --ignored --nocapture"]
+fn the_time_to_read_an_edit() {
+    const TIMES: u32 = 20_000;
+    let logs = corpus(agree::CORPUS);
+    let small = logs.iter().flatten().map(|entry| &entry.update).filter(|update| (30..50).contains(&update.len()));
+    let edits: Vec<_> = small.collect();
+    let start = std::time::Instant::now();
+    for _ in 0..TIMES {
+        edits.iter().for_each(|edit| assert!(read(std::hint::black_box(edit)).is_ok()));
+    }
+    eprintln!("reading an edit of 30 to 50 bytes: {:?}", start.elapsed() / TIMES / edits.len() as u32);
+
+    let whole: Vec<_> = logs.iter().flatten().map(|entry| &entry.update).collect();
+    let start = std::time::Instant::now();
+    for _ in 0..TIMES / 20 {
+        for log in &logs {
+            let mut shape = Shape::default();
+            log.iter().for_each(|entry| drop(shape.add(&entry.update).unwrap()));
+        }
+    }
+    eprintln!("adding an edit to a shape: {:?}", start.elapsed() / (TIMES / 20) / whole.len() as u32);
+}

@@ -491,27 +491,3 @@ fn w1_a_refused_update_changes_nothing() {
     shape.add(&brings(2, 0, &blocks[..2])).unwrap();
     shape.add(&brings(1, 7, &blocks[..2])).unwrap();
 }
-
-#[test]
-#[ignore = "a measurement: cargo test --release -p engine --test update_rules -- --ignored --nocapture"]
-fn the_time_to_read_a_keystroke() {
-    const TIMES: u32 = 2_000_000;
-    let keystroke = |clock| {
-        let block = beside(4 | LEFT | RIGHT, &[(3_456_789_012, clock - 1), (2_345_678_901, 777)], &text("e"));
-        update(&[section(3_456_789_012, clock, &[block])], &[(2_345_678_901, 300, 2)])
-    };
-    let bytes = keystroke(123_456);
-    let start = std::time::Instant::now();
-    for _ in 0..TIMES {
-        assert!(read(std::hint::black_box(&bytes)).is_ok());
-    }
-    eprintln!("{} bytes: read in {:?}", bytes.len(), start.elapsed() / TIMES);
-
-    let mut shape = Shape::default();
-    shape.add(&brings(2_345_678_901, 0, &[in_root(4, "text", &text(&"a".repeat(1_000)))])).unwrap();
-    shape.add(&brings(3_456_789_012, 0, &[in_root(4, "text", &text("a"))])).unwrap();
-    let edits: Vec<_> = (1..100_000).map(keystroke).collect();
-    let start = std::time::Instant::now();
-    edits.iter().for_each(|edit| drop(shape.add(edit).unwrap()));
-    eprintln!("added to a shape in {:?}", start.elapsed() / edits.len() as u32);
-}
