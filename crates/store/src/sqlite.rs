@@ -69,7 +69,7 @@ impl Sqlite {
         let mut connection = connection::open(&path).map_err(|error| unusable(error.into()))?;
         connection::check_ours(&connection).map_err(unusable)?;
         let (checkpoints, health) =
-            if folder.is_ours() { begin(&connection) } else { (Checkpoints::Theirs, Health::Ready) };
+            if folder.is_ours() { writer::begin(&connection, &folder) } else { (Checkpoints::Theirs, Health::Ready) };
         match (checkpoints, &health) {
             (Checkpoints::Ours, Health::Ready) => connection::migrate(&mut connection),
             _ => connection::check_form(&connection),
@@ -99,22 +99,6 @@ impl Sqlite {
         // A thread that is gone drops what it was sent, and that ends the wait.
         let _ = self.writer.send(Message::Write(Box::new(write)));
         answer.await.unwrap_or_else(|_| Err(stopped()))
-    }
-}
-
-/// The start's checkpoint (F2): what an earlier process wrote and could not sync may still be in the kernel's memory
-/// and look whole. Only what is written and synced anew is known to be on the disk.
-fn begin(connection: &rusqlite::Connection) -> (Checkpoints, Health) {
-    match connection::checkpoint(connection, Reach::Truncate) {
-        Ok(Checkpoint::Done) => (Checkpoints::Ours, Health::Ready),
-        Ok(Checkpoint::Busy) => {
-            let why = "another program (a backup?) is reading the database".to_owned();
-            (Checkpoints::OursFirst, Health::Full(why))
-        }
-        Err(error) => {
-            let why = connection::described(&error);
-            (Checkpoints::OursFirst, Health::Failed(why))
-        }
     }
 }
 

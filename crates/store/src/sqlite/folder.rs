@@ -27,13 +27,16 @@ impl Folder {
         self.lock.is_some()
     }
 
-    /// Whether the disk has room for so many pages more. A checkpoint is not begun without: it would fail for good (F1),
-    /// while a commit that finds the disk full only waits (F3).
-    pub(super) fn has_room_for(&self, pages: u32) -> bool {
+    /// Whether the disk has room for so many bytes more. A checkpoint is not begun without: it would fail for good (F1),
+    /// while a commit that finds the disk full only waits (F3). A hint, since others write to the same disk.
+    pub(super) fn has_room_for(&self, bytes: u64) -> bool {
         let folder = self.database.parent().unwrap_or(&self.database);
-        // Twice: a hint, not a reservation, and others write to the same disk.
-        let needed = u64::from(pages) * 4096 * 2;
-        statvfs(folder).map_or(true, |disk| disk.f_bavail * disk.f_frsize >= needed)
+        statvfs(folder).map_or(true, |disk| disk.f_bavail * disk.f_frsize > bytes + SPARE_BYTES)
+    }
+
+    /// How long the write-ahead log is now.
+    pub(super) fn wal_bytes(&self) -> u64 {
+        fs::metadata(self.wal()).map_or(0, |log| log.len())
     }
 
     /// The write-ahead log's path.
@@ -43,6 +46,9 @@ impl Folder {
         path.into()
     }
 }
+
+/// What [`Folder::has_room_for`] leaves over, for the folders' and files' own needs.
+const SPARE_BYTES: u64 = 64 << 10;
 
 /// The exclusive lock on a data folder, held until it is dropped (F4).
 pub(super) struct Lock {

@@ -239,10 +239,10 @@ impl Thread {
     /// Tries again what stood in the way of writing.
     fn recover(&mut self) {
         if self.own.checkpoints == Checkpoints::OursFirst {
-            match connection::checkpoint(&self.own.connection, Reach::Truncate) {
-                Ok(Checkpoint::Done) => self.own.checkpoints = Checkpoints::Ours,
-                Ok(Checkpoint::Busy) => return self.plan_retry(),
-                Err(error) => return self.fail(&connection::described(&error)),
+            let (checkpoints, health) = begin(&self.own.connection, &self.own.folder);
+            self.own.checkpoints = checkpoints;
+            if health != Health::Ready {
+                return self.set_health(health);
             }
         }
         self.probe("the disk cannot be written");
@@ -276,8 +276,7 @@ impl Thread {
 
     fn set_health(&mut self, health: Health) {
         self.own.health.send_if_modified(|now| {
-            let is_final = matches!(now, Health::Failed(_));
-            let is_new = !is_final && *now != health;
+            let is_new = !matches!(now, Health::Failed(_)) && *now != health;
             if is_new {
                 *now = health;
             }
@@ -299,7 +298,7 @@ impl Thread {
         }
         self.seen_pages = pages;
         let is_due = pages >= self.checkpoint_at && self.own.checkpoints == Checkpoints::Ours;
-        if !is_due || !self.own.folder.has_room_for(pages) {
+        if !is_due || !self.own.folder.has_room_for(self.own.folder.wal_bytes()) {
             return;
         }
         // Where readers hold the log, it grows: then the next checkpoint is due after as much again.
@@ -328,6 +327,22 @@ impl Drop for Thread {
         if thread::panicking() {
             self.fail("the writer thread died");
         }
+    }
+}
+
+/// The start's checkpoint (F2): what an earlier process wrote and could not sync may still be in the kernel's memory
+/// and look whole. Only what is written and synced anew is known to be on the disk.
+pub(super) fn begin(connection: &Connection, folder: &Folder) -> (Checkpoints, Health) {
+    if !folder.has_room_for(folder.wal_bytes()) {
+        return (Checkpoints::OursFirst, Health::Full("the disk is full".to_owned()));
+    }
+    match connection::checkpoint(connection, Reach::Truncate) {
+        Ok(Checkpoint::Done) => (Checkpoints::Ours, Health::Ready),
+        Ok(Checkpoint::Busy) => {
+            let why = "another program (a backup?) is reading the database".to_owned();
+            (Checkpoints::OursFirst, Health::Full(why))
+        }
+        Err(error) => (Checkpoints::OursFirst, Health::Failed(connection::described(&error))),
     }
 }
 
