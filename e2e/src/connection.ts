@@ -53,9 +53,12 @@ export class Connection {
     })
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve)
+      // A refusal closes the connection, too, and is told right after.
+      const unheard = new Error('the connection ended before it was joined')
+      socket.io.once('close', () => setImmediate(() => reject(unheard)))
       socket.once('connect_error', (error) => {
-        socket.disconnect()
         reject(reason(error) ?? error)
+        socket.disconnect()
       })
     })
     return new Connection(socket)

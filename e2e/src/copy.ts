@@ -31,6 +31,11 @@ interface Frame extends Cursor {
   from: number
 }
 
+type Answer = Partial<Frame> & { error?: WireError }
+
+/** Whether an acknowledgement is also the only message of an entry (D2). */
+const isMove = (answer: Answer): answer is Frame => answer.from !== undefined
+
 /** What a copy tells whoever made it. All are called in the order of the wire. */
 export interface Watch {
   /** Updates that the server showed, in the log's order, our own among them. */
@@ -192,18 +197,17 @@ export class Copy {
       this.#inFlight++
       const connection = this.#connection
       const payload = { doc: this.doc, client: this.writer, n: edit.n, update: edit.update }
-      connection.socket.emit('edit', payload, (answer: Partial<Frame> & { error?: WireError }) => {
+      connection.socket.emit('edit', payload, (answer: Answer) => {
         if (connection === this.#connection) this.#answered(edit.n, answer)
       })
     }
   }
 
-  #answered(n: number, answer: Partial<Frame> & { error?: WireError }): void {
+  #answered(n: number, answer: Answer): void {
     this.#inFlight--
     if (answer.error) this.#refused(n, answer.error)
     else {
-      if (answer.from !== undefined && this.#moves(answer as Frame))
-        this.cursor = { seq: answer.seq, tag: answer.tag! }
+      if (isMove(answer) && this.#moves(answer)) this.cursor = { seq: answer.seq, tag: answer.tag }
       this.#waiting = this.#waiting.filter((edit) => edit.n !== n)
       this.#watch.saved?.(n)
       if (this.#waiting.length === 0) for (const tell of this.#idle.splice(0)) tell()

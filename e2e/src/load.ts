@@ -30,6 +30,7 @@ export class LoadWriter {
   readonly copy: Copy
   readonly #words = new Y.Doc()
   readonly #text: string
+  #connection: Connection | undefined
   /** Called for each edit that became durable. */
   onSaved = () => {}
 
@@ -46,9 +47,13 @@ export class LoadWriter {
     })
   }
 
-  async connect(url: string, who: Identity): Promise<this> {
-    await this.copy.attach(await Connection.to(url, who))
-    return this
+  async connect(url: string, who: Identity): Promise<void> {
+    this.#connection = await Connection.to(url, who)
+    await this.copy.attach(this.#connection)
+  }
+
+  leave(): void {
+    this.#connection?.close()
   }
 
   write(): void {

@@ -117,17 +117,19 @@ async function launch(data: string, port: number, { args = [], wrapper = [] }: S
 function address(child: ChildProcess, log: () => string): Promise<string> {
   return new Promise((resolve, reject) => {
     const late = setTimeout(() => child.kill('SIGKILL'), startDeadlineMs)
+    const failed = (code: number | null, signal: string | null) => {
+      clearTimeout(late)
+      reject(new Error(`the server ended (${code ?? signal}) before it said where it listens:\n${log()}`))
+    }
     createInterface({ input: child.stdout! }).on('line', (line) => {
       const found = /SeSoDocs listens on (http:\/\/[^\s/]+)/.exec(line)
       if (!found) return
       clearTimeout(late)
+      child.off('exit', failed)
       resolve(found[1]!)
     })
     child.once('error', reject)
-    child.once('exit', (code, signal) => {
-      clearTimeout(late)
-      reject(new Error(`the server ended (${code ?? signal}) before it said where it listens:\n${log()}`))
-    })
+    child.once('exit', failed)
   })
 }
 
