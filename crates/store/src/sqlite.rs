@@ -276,3 +276,85 @@ impl Store for Sqlite {
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use engine::person::Name;
+
+    use super::*;
+
+    fn person(name: &str) -> Person {
+        Person {
+            id: PersonId::random(),
+            name: Name::new(name).unwrap(),
+            password_hash: String::new(),
+            owner: false,
+            disabled: false,
+            created_ms: 0,
+        }
+    }
+
+    /// What the three commands are answered when they share a commit: made while the one before them is held up.
+    async fn in_one_group<T: Send + 'static>(
+        store: &Arc<Sqlite>,
+        between: impl FnOnce(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> [Result<(), StoreError>; 3] {
+        let (release, held) = mpsc::channel::<()>();
+        let (write, _) = Write::new(0, move |_: &Tx<'_>| Ok(held.recv().is_ok()));
+        store.writer.send(Message::Write(Box::new(write))).unwrap();
+        let (one, first) = Write::new(0, |tx: &Tx<'_>| people::create(tx, person("Ana"), None));
+        let (two, second) = Write::new(0, between);
+        let (three, third) = Write::new(0, |tx: &Tx<'_>| people::create(tx, person("Rui"), None));
+        store.writer.send(Message::Write(Box::new(one))).unwrap();
+        store.writer.send(Message::Write(Box::new(two))).unwrap();
+        store.writer.send(Message::Write(Box::new(three))).unwrap();
+        release.send(()).unwrap();
+        let gone = |_| Err(stopped());
+        [
+            first.await.unwrap_or_else(gone).map(|_| ()),
+            second.await.unwrap_or_else(|_| Err(stopped())).map(|_| ()),
+            third.await.unwrap_or_else(gone).map(|_| ()),
+        ]
+    }
+
+    #[tokio::test]
+    async fn f3_a_transaction_that_sqlite_ended_stores_nothing_more() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Arc::new(Sqlite::open(data.path(), Metrics::default()).unwrap());
+        // As SQLITE_FULL does, behind the code's back.
+        let answers = in_one_group(&store, |tx| tx.execute("ROLLBACK", [])).await;
+        for answer in answers {
+            assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+        }
+        assert_eq!(store.has_people().await, Ok(false));
+        assert_eq!(*store.health().borrow(), Health::Ready);
+    }
+
+    #[tokio::test]
+    async fn f3_a_refusal_undoes_its_own_command_alone() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Arc::new(Sqlite::open(data.path(), Metrics::default()).unwrap());
+        let half = |tx: &Tx<'_>| -> Result<(), Fault> {
+            people::create(tx, person("half"), None)?;
+            Err(StoreError::Conflict.into())
+        };
+        let answers = in_one_group(&store, half).await;
+        assert_eq!(answers, [Ok(()), Err(StoreError::Conflict), Ok(())]);
+        assert_eq!(store.person_named("half").await, Err(StoreError::NotFound));
+        assert!(store.person_named("ana").await.is_ok() && store.person_named("rui").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_dies_leaves_nobody_waiting() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Arc::new(Sqlite::open(data.path(), Metrics::default()).unwrap());
+        let answers = in_one_group(&store, |_| -> Result<(), Fault> { panic!("on purpose") }).await;
+        for answer in answers {
+            assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+        }
+        let mut health = store.health();
+        health.wait_for(|health| matches!(health, Health::Failed(_))).await.unwrap();
+        assert_eq!(store.end_session(SessionId(1)).await, Err(stopped()));
+        assert_eq!(store.has_people().await, Ok(false));
+    }
+}

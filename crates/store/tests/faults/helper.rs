@@ -96,6 +96,12 @@ impl Helper {
         self.child.id()
     }
 
+    /// Ends its input, and says whether it came to a good end.
+    pub(crate) fn end(mut self) -> bool {
+        drop(self.input.take());
+        self.child.wait().unwrap().success()
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(self) {
         assert!(!self.is_wrapped, "the wrapper would be killed");

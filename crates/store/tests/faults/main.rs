@@ -89,6 +89,20 @@ async fn f2_a_failed_sync_is_final() {
 }
 
 #[tokio::test]
+async fn f1_only_the_writers_own_checkpoints_touch_the_database_file() {
+    let data = folder();
+    let mut helper = Helper::start(data.path());
+    assert_eq!(helper.hear().unwrap(), "opened ready");
+    // More than the 1,000 pages at which SQLite would checkpoint by itself, less than those at which we do.
+    let faults = Strace::forbid(&helper, "pwrite64,fsync,fdatasync,ftruncate", &database(data.path()));
+    assert_eq!(helper.ask("append 6 1000000"), "appended 6");
+    // It ends without closing the store: SQLite would checkpoint then too.
+    assert!(helper.end());
+    drop(faults);
+    assert_eq!(stored(data.path()).await, 6);
+}
+
+#[tokio::test]
 async fn f1_a_checkpoint_that_fails_is_a_failed_sync() {
     for (calls, error) in [(SYNCS, "EIO"), (SYNCS, "ENOSPC"), ("pwrite64", "EIO"), ("pwrite64", "ENOSPC")] {
         let data = folder();

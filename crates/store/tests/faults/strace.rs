@@ -19,9 +19,18 @@ impl Strace {
     /// From now on, these calls fail with this error; only those on `path`, if one is given.
     /// A call is `fsync,fdatasync`, an error is `EIO` or `EIO:when=3+`.
     pub(crate) fn fail(helper: &Helper, calls: &str, error: &str, path: Option<&Path>) -> Self {
+        Self::inject(helper, calls, &format!("error={error}"), path)
+    }
+
+    /// From now on, these calls on `path` kill the helper.
+    pub(crate) fn forbid(helper: &Helper, calls: &str, path: &Path) -> Self {
+        Self::inject(helper, calls, "signal=KILL", Some(path))
+    }
+
+    fn inject(helper: &Helper, calls: &str, fault: &str, path: Option<&Path>) -> Self {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-o", "/dev/null", "-p", &helper.id().to_string()]);
-        strace.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error={error}")]);
+        strace.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:{fault}")]);
         if let Some(path) = path {
             strace.arg("-P").arg(path);
         }
