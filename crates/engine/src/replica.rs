@@ -1,13 +1,15 @@
 //! The one place where a document's content is read with `yrs`: to compact a log and to export text. Never on the path of
 //! an edit; always on a thread of its own with a deep stack, since yrs recurses and a stack that ends aborts the process.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use yrs::{
-    Any, Doc, GetString, OffsetKind, Options, Out, ReadTxn, StateVector, Text, Transact, XmlFragment, XmlOut,
-    XmlTextRef, types::text::YChange, updates::decoder::Decode,
+    Any, Doc, GetString, OffsetKind, Options, Out, ReadTxn, StateVector, Text, Transact, Xml, XmlFragment, XmlOut,
+    XmlTextRef,
+    types::{Attrs, text::YChange},
+    updates::decoder::Decode,
 };
 
 use crate::{
@@ -153,11 +155,29 @@ impl Replica {
     }
 
     /// Everything that a person could see, for comparing replicas.
-    fn reading(&self) -> String {
+    fn reading(&self) -> Vec<Seen> {
         let content = self.doc.get_or_insert_xml_fragment("content");
         let text = self.doc.get_or_insert_text("text");
         let transaction = self.doc.transact();
-        format!("{}\0{}", content.get_string(&transaction), text.get_string(&transaction))
+        let mut reading: Vec<Seen> = pieces(&text, &transaction).collect();
+        let mut left: Vec<XmlOut> = content.children(&transaction).collect();
+        while let Some(node) = left.pop() {
+            let children: Vec<XmlOut> = match &node {
+                XmlOut::Text(text) => {
+                    reading.push(Seen::Node(None, attributes(text, &transaction)));
+                    reading.extend(pieces(text, &transaction));
+                    Vec::new()
+                }
+                XmlOut::Fragment(fragment) => fragment.children(&transaction).collect(),
+                XmlOut::Element(element) => {
+                    reading.push(Seen::Node(element.try_tag().cloned(), attributes(element, &transaction)));
+                    element.children(&transaction).collect()
+                }
+            };
+            reading.push(Seen::Children(children.len()));
+            left.extend(children);
+        }
+        reading
     }
 
     fn text(&self, kind: Kind) -> String {
@@ -206,6 +226,30 @@ fn lines(content: &impl XmlFragment, transaction: &impl ReadTxn) -> String {
     }
     out.truncate(out.strip_suffix('\n').map_or(out.len(), str::len));
     out
+}
+
+/// One thing that a person could see. Two replicas of one document see the same things in the same order.
+#[derive(PartialEq)]
+enum Seen {
+    /// An element or a text, with its attributes.
+    Node(Option<Arc<str>>, HashMap<String, Option<Any>>),
+    /// How many nodes are inside.
+    Children(usize),
+    /// A piece of a text with its formats; without a value it is a shared type.
+    Piece(Option<Any>, Option<Box<Attrs>>),
+}
+
+fn attributes(node: &impl Xml, transaction: &impl ReadTxn) -> HashMap<String, Option<Any>> {
+    node.attributes(transaction).map(|(key, value)| (key.to_owned(), any(value))).collect()
+}
+
+fn pieces(text: &impl Text, transaction: &impl ReadTxn) -> impl Iterator<Item = Seen> {
+    let pieces = text.diff(transaction, YChange::identity).into_iter();
+    pieces.map(|piece| Seen::Piece(any(piece.insert), piece.attributes))
+}
+
+fn any(value: Out) -> Option<Any> {
+    if let Out::Any(any) = value { Some(any) } else { None }
 }
 
 fn plain(text: &XmlTextRef, transaction: &impl ReadTxn) -> String {

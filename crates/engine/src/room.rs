@@ -163,8 +163,7 @@ pub(crate) async fn live(id: DocumentId, rooms: Arc<Rooms>, mut inbox: mpsc::Rec
 
 async fn load(id: DocumentId, rooms: &Rooms) -> Result<(Document, append::Reread), StoreError> {
     let document = rooms.store.document(id).await?;
-    let loaded = rooms.store.load(id).await?;
-    Ok((document, append::Reread::Whole(Box::new(loaded))))
+    Ok((document, append::read_whole(&*rooms.store, id).await?))
 }
 
 impl Room {
@@ -183,7 +182,7 @@ impl Room {
             bell,
             document: Arc::new(document),
             head: Cursor::start(id),
-            ledger: Ledger::new(Default::default()),
+            ledger: Ledger::default(),
             ring: Ring::new(rooms.settings.ring_bytes),
             seats: BTreeMap::new(),
             joining: BTreeMap::new(),

@@ -29,7 +29,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use yrs::{
-    Doc, ReadTxn, Text, Transact, Update, XmlElementPrelim, XmlFragment, XmlTextPrelim, updates::decoder::Decode,
+    Doc, ReadTxn, Text, Transact, Update, Xml, XmlElementPrelim, XmlFragment, XmlTextPrelim, updates::decoder::Decode,
 };
 
 const DOCUMENT: DocumentId = DocumentId(7);
@@ -340,6 +340,22 @@ async fn l5_a_snapshot_says_what_the_log_says() {
     doc.transact_mut().apply_update(Update::decode_v1(&snapshot.update).unwrap()).unwrap();
     assert_eq!(u64::from(doc.transact().state_vector().get(&ana.doc.client_id())), snapshot.through.seq);
     assert_eq!(replica::text(&place.disk, &place.document).await, Ok((35, "x".repeat(35))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn l5_the_order_in_which_yrs_lists_attributes_is_no_difference() {
+    let place = Place::new(Kind::Rich, RoomSettings::default()).await;
+    let (client, _, _) = place.open(ANA, 1, None).await.unwrap();
+    let mut ana = Typist::new(7);
+    let heading = with_content(&ana.doc, |content, transaction| {
+        let heading = content.push_back(transaction, XmlElementPrelim::empty("heading"));
+        for name in ["a", "b", "c", "d", "e", "f", "g"] {
+            heading.insert_attribute(transaction, name, "1");
+        }
+    });
+    let heading = ana.edit(heading);
+    send(&client, heading).await.unwrap().unwrap();
+    replica::compact(&place.disk, DOCUMENT).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
@@ -21,11 +22,11 @@ use super::{
 };
 use crate::{
     access::{Action, may},
-    document::Kind,
+    document::{DocumentId, Kind},
     log::{Cursor, Edit, Entry, Seq},
     refusal::Refusal,
     rooms::{Answer, Receipt},
-    store::{Loaded, Since, StoreError},
+    store::{Loaded, Since, Store, StoreError},
 };
 
 /// Edits in one entry, at most.
@@ -66,7 +67,7 @@ impl Drop for Held {
 #[derive(Default)]
 pub(super) struct Desk {
     waiting: VecDeque<Waiting>,
-    /// Edits that depend on what is not here, until the log was read again (D4).
+    /// Edits that are judged anew once the log was read again: what they depend on is not here (D4), or not any more.
     lacking: Vec<Received>,
     work: Work,
 }
@@ -112,8 +113,8 @@ struct Waiting {
 pub(super) enum Reread {
     /// The entries behind our head.
     More(Vec<Entry>),
-    /// Everything.
-    Whole(Box<Loaded>),
+    /// Everything, and the ledger of it.
+    Whole(Box<Loaded>, Ledger),
     /// Our head is not on the log any more.
     OtherHistory,
 }
@@ -179,9 +180,11 @@ impl Room {
             return;
         }
         if !self.desk.lacking.is_empty() {
-            return self.reread(false);
+            return self.reread(false, Extent::Behind);
         }
-        self.judge_rights_again();
+        if self.withdraw_unpermitted() {
+            return self.reread(false, Extent::Whole);
+        }
         let batch = self.desk.next_batch(self.rooms.settings.frame_bytes());
         if batch.is_empty() {
             return;
@@ -193,20 +196,19 @@ impl Room {
         self.desk.work = Work::Appending { batch, entry };
     }
 
-    /// If somebody lost the right to edit meanwhile, all that waits is judged anew: what follows may have built upon it.
-    fn judge_rights_again(&mut self) {
-        let waiting = &self.desk.waiting;
-        if waiting.iter().all(|waiting| self.permit(&waiting.received.link).is_ok()) {
-            return;
+    /// If somebody lost the right to edit meanwhile, what they sent is refused, and all else that waits must be judged
+    /// anew: it was accepted on top of that. Whether it is so.
+    fn withdraw_unpermitted(&mut self) -> bool {
+        if self.desk.waiting.iter().all(|waiting| self.permit(&waiting.received.link).is_ok()) {
+            return false;
         }
-        let waiting = std::mem::take(&mut self.desk.waiting);
-        self.ledger.forget_waiting();
-        for Waiting { received, .. } in waiting {
+        for Waiting { received, .. } in std::mem::take(&mut self.desk.waiting) {
             match self.permit(&received.link) {
-                Ok(()) => self.consider(received, true),
+                Ok(()) => self.desk.lacking.push(received),
                 Err(refusal) => self.refuse(received.answers, refusal),
             }
         }
+        true
     }
 
     pub(super) async fn appended(&mut self, result: Result<(), StoreError>) {
@@ -221,6 +223,7 @@ impl Room {
 
     /// The entry is durable: now, and not before, people learn of it.
     async fn committed(&mut self, batch: Vec<Waiting>, entry: &Entry) {
+        self.ledger.note(entry);
         let frame = self.advance(entry);
         let metrics = &self.rooms.metrics;
         metrics.appends.inc();
@@ -246,7 +249,6 @@ impl Room {
     /// Moves the room's head over an entry that is in the log.
     pub(super) fn advance(&mut self, entry: &Entry) -> Frame {
         let frame = Frame::of(entry);
-        self.ledger.note(entry);
         self.head = entry.cursor();
         self.tail.entries += 1;
         self.tail.bytes += frame.updates.len();
@@ -272,24 +274,26 @@ impl Room {
     fn append_failed(&mut self, batch: Vec<Waiting>, cause: &StoreError) {
         self.rooms.metrics.append_failures.inc();
         error!(document = %self.id, %cause, "an append failed");
-        self.ledger.forget_waiting();
         let refusal = Refusal::from(cause);
         let waiting = std::mem::take(&mut self.desk.waiting).into_iter().map(|waiting| waiting.received);
         let lacking = std::mem::take(&mut self.desk.lacking);
         for received in batch.into_iter().map(|waiting| waiting.received).chain(waiting).chain(lacking) {
             self.refuse(received.answers, refusal);
         }
-        self.reread(true);
+        self.reread(true, Extent::Whole);
     }
 
-    fn reread(&mut self, failed: bool) {
+    fn reread(&mut self, failed: bool, extent: Extent) {
         self.desk.work = Work::Rereading { failed };
         let (store, id, head) = (self.rooms.store.clone(), self.id, self.head);
         self.tasks.spawn(async move {
             let mut pause = REREAD_PAUSE;
             loop {
-                let result = read_behind(&*store, id, head).await;
-                if !failed || !matches!(result, Err(StoreError::Unavailable(_))) {
+                let result = match extent {
+                    Extent::Behind => read_behind(&*store, id, head).await,
+                    Extent::Whole => read_whole(&*store, id).await,
+                };
+                if !matches!((extent, &result), (Extent::Whole, Err(StoreError::Unavailable(_)))) {
                     return Done::Reread(result);
                 }
                 tokio::time::sleep(pause).await;
@@ -300,18 +304,20 @@ impl Room {
 
     pub(super) fn reread_done(&mut self, result: Result<Reread, StoreError>) {
         self.desk.work = Work::None;
+        let mut again = std::mem::take(&mut self.desk.lacking);
         match result {
-            Ok(reread) => self.adopt(reread),
+            Ok(reread) => {
+                if matches!(reread, Reread::Whole(..)) {
+                    again.extend(self.desk.waiting.drain(..).map(|waiting| waiting.received));
+                }
+                self.adopt(reread);
+            }
             Err(cause) => {
                 warn!(document = %self.id, %cause, "the log could not be read again");
-                let lacking = std::mem::take(&mut self.desk.lacking);
-                for received in lacking {
-                    self.refuse(received.answers, Refusal::from(&cause));
-                }
-                return;
+                return again.into_iter().for_each(|received| self.refuse(received.answers, Refusal::from(&cause)));
             }
         }
-        for received in std::mem::take(&mut self.desk.lacking) {
+        for received in again {
             self.consider(received, true);
         }
         let keys: Vec<SeatKey> = self.seats.keys().copied().collect();
@@ -320,25 +326,26 @@ impl Room {
         }
     }
 
-    /// Takes over what the log holds beyond the room's head.
+    /// Takes over what the log holds.
     pub(super) fn adopt(&mut self, reread: Reread) {
         match reread {
             Reread::More(entries) => {
                 for entry in &entries {
+                    self.ledger.adopt(entry);
                     self.advance(entry);
                 }
             }
-            Reread::Whole(loaded) => {
-                let Loaded { snapshot, tail } = *loaded;
+            Reread::Whole(loaded, ledger) => {
+                self.ledger = ledger;
                 self.ring.clear();
+                self.head = Cursor::start(self.id);
                 self.tail.entries = 0;
                 self.tail.bytes = 0;
-                if let Some(snapshot) = snapshot {
+                if let Some(snapshot) = &loaded.snapshot {
                     self.head = snapshot.through;
                     self.tail.snapshot_bytes = snapshot.update.len();
-                    self.ledger = Ledger::new(snapshot.writers);
                 }
-                for entry in &tail {
+                for entry in &loaded.tail {
                     self.advance(entry);
                 }
             }
@@ -390,14 +397,37 @@ fn answer_all(answers: impl IntoIterator<Item = Answer>, seq: Seq) {
     }
 }
 
-async fn read_behind(
-    store: &dyn crate::store::Store,
-    id: crate::document::DocumentId,
-    head: Cursor,
-) -> Result<Reread, StoreError> {
+/// How much of the log is read again.
+#[derive(Clone, Copy)]
+enum Extent {
+    /// What lies behind the room's head.
+    Behind,
+    /// Everything: what was accepted and not appended must be forgotten.
+    Whole,
+}
+
+async fn read_behind(store: &dyn Store, id: DocumentId, head: Cursor) -> Result<Reread, StoreError> {
     match store.since(id, head, usize::MAX).await? {
         Since::Entries(entries) => Ok(Reread::More(entries)),
-        Since::Covered => Ok(Reread::Whole(Box::new(store.load(id).await?))),
+        Since::Covered => read_whole(store, id).await,
         Since::OtherHistory => Ok(Reread::OtherHistory),
     }
+}
+
+/// A larger log is taken in on a thread where nobody else waits.
+const LARGE_BYTES: usize = 64 * 1024;
+
+pub(super) async fn read_whole(store: &dyn Store, id: DocumentId) -> Result<Reread, StoreError> {
+    let loaded = store.load(id).await?;
+    let edits = loaded.tail.iter().flat_map(|entry| &entry.edits).map(|edit| &edit.update);
+    let bytes: usize = loaded.snapshot.iter().map(|snapshot| &snapshot.update).chain(edits).map(Bytes::len).sum();
+    let take_in = move || {
+        let ledger = Ledger::of(&loaded);
+        Reread::Whole(Box::new(loaded), ledger)
+    };
+    if bytes < LARGE_BYTES {
+        return Ok(take_in());
+    }
+    let taken_in = tokio::task::spawn_blocking(take_in).await;
+    taken_in.map_err(|cause| StoreError::Unavailable(cause.to_string()))
 }

@@ -1,4 +1,4 @@
-//! Judges edits: what is a retry, whose writer it is, whether it follows on. Pure; it stores nothing.
+//! Judges edits: what is a retry, whose writer it is, whether it follows on and fits. Pure; it stores nothing.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,8 @@ use crate::{
     log::{Edit, Entry, Writer, WriterId, Writers},
     person::PersonId,
     refusal::Refusal,
-    update::{self, NotAnEdit, Update},
+    store::Loaded,
+    update::{self, Misfit, NotAnEdit, Shape, Update},
 };
 
 /// New writers that one person may begin in one document within a day (R3).
@@ -58,15 +59,40 @@ pub(super) enum Verdict {
 }
 
 /// A document's writers, kept twice (W4): what the log holds, and what waits on top of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Ledger {
     durable: Writers,
     accepted: BTreeMap<WriterId, Writer>,
+    /// The document's skeleton, with what waits: what does not fit it, yrs and Yjs would read differently (R2).
+    shape: Shape,
 }
 
 impl Ledger {
-    pub(super) fn new(durable: Writers) -> Self {
-        Self { durable, accepted: BTreeMap::new() }
+    /// The ledger of a whole log. Work that grows with the document: not for a task that others wait for.
+    pub(super) fn of(loaded: &Loaded) -> Self {
+        let mut ledger = Self::default();
+        if let Some(snapshot) = &loaded.snapshot {
+            ledger.durable = snapshot.writers.clone();
+            ledger.fit(&snapshot.update);
+        }
+        for entry in &loaded.tail {
+            ledger.adopt(entry);
+        }
+        ledger
+    }
+
+    /// Takes note of an entry that somebody else put into the log.
+    pub(super) fn adopt(&mut self, entry: &Entry) {
+        for edit in &entry.edits {
+            self.fit(&edit.update);
+        }
+        self.note(entry);
+    }
+
+    fn fit(&mut self, update: &[u8]) {
+        if let Err(misfit) = self.shape.add(update) {
+            tracing::error!(%misfit, "the log holds an update that does not fit it");
+        }
     }
 
     /// Judges an edit against everything before it, and takes note of it if it is accepted.
@@ -107,21 +133,21 @@ impl Ledger {
         if known.is_none() && self.begun_today(claim.person, now_ms) >= NEW_WRITERS_PER_DAY {
             return Verdict::Refuse(Refusal::TooMany);
         }
+        match self.shape.add(update) {
+            Ok(_) => {}
+            Err(Misfit::Missing) => return Verdict::Lacks,
+            Err(_) => return Verdict::Refuse(Refusal::Invalid("it does not fit the document")),
+        }
         writer.n = n;
         self.accepted.insert(id, writer);
         Verdict::Accept(Edit { person: claim.person, writer: id, n, clock: writer.clock, update: update.clone() })
     }
 
-    /// Takes note of an entry that is in the log.
+    /// Takes note that the log holds an entry of edits that were accepted here.
     pub(super) fn note(&mut self, entry: &Entry) {
         self.durable.note(entry);
         let durable = &self.durable;
         self.accepted.retain(|id, waiting| durable.get(*id).is_none_or(|writer| writer.n < waiting.n));
-    }
-
-    /// What waited is dropped: accepted is durable again (W4).
-    pub(super) fn forget_waiting(&mut self) {
-        self.accepted.clear();
     }
 
     fn writer(&self, id: WriterId) -> Option<&Writer> {
@@ -178,7 +204,7 @@ mod tests {
 
     #[test]
     fn w1_clocks_and_numbers_follow_on() {
-        let mut ledger = Ledger::new(Writers::default());
+        let mut ledger = Ledger::default();
         assert_eq!(accepted(judge(&mut ledger, ANA, 7, 1, insert(7, 0))).clock, 1);
         assert_eq!(accepted(judge(&mut ledger, ANA, 7, 2, insert(7, 1))).clock, 2);
         assert_eq!(judge(&mut ledger, ANA, 7, 4, insert(7, 2)), Verdict::Refuse(Refusal::OutOfOrder));
@@ -189,7 +215,7 @@ mod tests {
 
     #[test]
     fn w2_a_foreign_writer_is_refused_before_it_can_look_like_a_retry() {
-        let mut ledger = Ledger::new(Writers::default());
+        let mut ledger = Ledger::default();
         let edit = accepted(judge(&mut ledger, ANA, 7, 1, insert(7, 0)));
         assert_eq!(judge(&mut ledger, BIA, 7, 1, insert(7, 0)), Verdict::Refuse(Refusal::WriterTaken));
         commit(&mut ledger, vec![edit]);
@@ -198,7 +224,7 @@ mod tests {
 
     #[test]
     fn w3_w4_a_retry_is_stored_only_once_the_log_holds_it() {
-        let mut ledger = Ledger::new(Writers::default());
+        let mut ledger = Ledger::default();
         let edit = accepted(judge(&mut ledger, ANA, 7, 1, insert(7, 0)));
         assert_eq!(judge(&mut ledger, ANA, 7, 1, insert(7, 0)), Verdict::Waits);
         commit(&mut ledger, vec![edit]);
@@ -207,7 +233,7 @@ mod tests {
 
     #[test]
     fn w3_deletions_have_no_clocks_and_are_told_apart_by_n() {
-        let mut ledger = Ledger::new(Writers::default());
+        let mut ledger = Ledger::default();
         let first = accepted(judge(&mut ledger, ANA, 7, 1, insert(7, 0)));
         commit(&mut ledger, vec![first]);
         let deletion = accepted(judge(&mut ledger, BIA, 8, 1, delete(7, 0)));
@@ -216,16 +242,18 @@ mod tests {
     }
 
     #[test]
-    fn w4_after_a_failure_accepted_is_durable_again() {
-        let mut ledger = Ledger::new(Writers::default());
+    fn r2_what_fits_no_document_is_refused() {
+        let mut ledger = Ledger::default();
         accepted(judge(&mut ledger, ANA, 7, 1, insert(7, 0)));
-        ledger.forget_waiting();
-        accepted(judge(&mut ledger, ANA, 7, 1, insert(7, 0)));
+        // An item whose parent is the letter before it.
+        let inside_a_letter = vec![1, 1, 7, 1, 4, 0, 7, 0, 1, b'y', 0];
+        assert!(matches!(judge(&mut ledger, ANA, 7, 2, inside_a_letter), Verdict::Refuse(Refusal::Invalid(_))));
+        accepted(judge(&mut ledger, ANA, 7, 2, insert(7, 1)));
     }
 
     #[test]
     fn d4_what_it_depends_on_must_be_here() {
-        let mut ledger = Ledger::new(Writers::default());
+        let mut ledger = Ledger::default();
         assert_eq!(judge(&mut ledger, ANA, 8, 1, delete(7, 0)), Verdict::Lacks);
         accepted(judge(&mut ledger, ANA, 7, 1, insert(7, 0)));
         accepted(judge(&mut ledger, ANA, 8, 1, delete(7, 0)));
@@ -233,7 +261,7 @@ mod tests {
 
     #[test]
     fn r3_a_person_begins_only_so_many_writers_a_day() {
-        let mut ledger = Ledger::new(Writers::default());
+        let mut ledger = Ledger::default();
         for writer in 0..NEW_WRITERS_PER_DAY as u32 {
             accepted(judge(&mut ledger, ANA, writer, 1, delete_nothing()));
         }

@@ -1,69 +1,10 @@
 //! The update reader case by case, with updates made by hand (R1, R2, W1).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a panic is the report")]
 
+mod made;
+
 use engine::update::{Malformed, Misfit, Need, NotAnEdit, Run, Shape, Update, read};
-
-const ROOT: u8 = 1;
-const ID: u8 = 0;
-const KEYED: u8 = 0x20;
-const RIGHT: u8 = 0x40;
-const LEFT: u8 = 0x80;
-
-/// A number as lib0 writes it.
-fn number(mut number: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-    bytes
-}
-
-fn text(text: &str) -> Vec<u8> {
-    [number(text.len() as u64), text.into()].concat()
-}
-
-fn id(client: u64, clock: u64) -> Vec<u8> {
-    [number(client), number(clock)].concat()
-}
-
-/// An item that is the first in a root.
-fn in_root(kind: u8, root: &str, content: &[u8]) -> Vec<u8> {
-    [&[kind, ROOT], &*text(root), content].concat()
-}
-
-/// An item that is the first in what `parent` brought.
-fn inside(kind: u8, parent: (u64, u64), content: &[u8]) -> Vec<u8> {
-    [&[kind, ID], &*id(parent.0, parent.1), content].concat()
-}
-
-/// An item beside others. `kind` says which neighbours there are.
-fn beside(kind: u8, neighbours: &[(u64, u64)], content: &[u8]) -> Vec<u8> {
-    let ids: Vec<_> = neighbours.iter().flat_map(|&(client, clock)| id(client, clock)).collect();
-    [&[kind], &*ids, content].concat()
-}
-
-fn section(client: u64, clock: u64, blocks: &[Vec<u8>]) -> Vec<u8> {
-    [number(blocks.len() as u64), id(client, clock), blocks.concat()].concat()
-}
-
-fn update(sections: &[Vec<u8>], deletes: &[(u64, u64, u64)]) -> Vec<u8> {
-    let deletes: Vec<_> =
-        deletes.iter().map(|&(client, clock, len)| [number(client), vec![1], id(clock, len)].concat()).collect();
-    let counts = [number(sections.len() as u64), number(deletes.len() as u64)];
-    [&*counts[0], &sections.concat(), &counts[1], &deletes.concat()].concat()
-}
-
-/// One client's update without deletions.
-fn brings(client: u64, clock: u64, blocks: &[Vec<u8>]) -> Vec<u8> {
-    update(&[section(client, clock, blocks)], &[])
-}
-
-/// An update that brings one item of this content into a list.
-fn content(kind: u8, content: &[u8]) -> Vec<u8> {
-    brings(1, 0, &[in_root(kind, "list", content)])
-}
+use made::{ID, KEYED, LEFT, RIGHT, ROOT, beside, brings, content, id, in_root, inside, number, section, text, update};
 
 fn refused(bytes: &[u8]) -> Malformed {
     read(bytes).expect_err("it was accepted")
