@@ -1,7 +1,7 @@
 //! Updates made by hand, piece by piece: also those that no Yjs would ever make.
 
-pub(crate) const ROOT: u8 = 1;
-pub(crate) const ID: u8 = 0;
+const ROOT: u8 = 1;
+const ID: u8 = 0;
 pub(crate) const KEYED: u8 = 0x20;
 pub(crate) const RIGHT: u8 = 0x40;
 pub(crate) const LEFT: u8 = 0x80;

@@ -4,7 +4,7 @@
 mod made;
 
 use engine::update::{Malformed, Misfit, Need, NotAnEdit, Run, Shape, Update, read};
-use made::{ID, KEYED, LEFT, RIGHT, ROOT, beside, brings, content, id, in_root, inside, number, section, text, update};
+use made::{KEYED, LEFT, RIGHT, beside, brings, content, id, in_root, inside, number, section, text, update};
 
 fn refused(bytes: &[u8]) -> Malformed {
     read(bytes).expect_err("it was accepted")
