@@ -122,7 +122,7 @@ export class Arrival {
   }
 
   #moveTo({ seq, tag }: Cursor, updates: readonly Uint8Array[]): void {
-    const after = this.cursor
+    const after = this.cursor?.seq ? this.cursor : undefined
     this.cursor = { seq, tag }
     if (seq !== (after?.seq ?? 0)) this.#events.moved(after, this.cursor, updates)
   }

@@ -24,7 +24,8 @@ export class Presence {
   #read: () => unknown = () => undefined
   #told = NOWHERE
   #timer: ReturnType<typeof setTimeout> | undefined
-  #open = false
+  /** Our own number, while the document is open: the server tells everybody of everybody. */
+  #own: number | undefined
 
   constructor(socket: LiveSocket, document: string) {
     this.#socket = socket
@@ -48,8 +49,8 @@ export class Presence {
   }
 
   /** The document was opened on a new link, where nobody knows our caret yet. */
-  opened(present: readonly Present[]): void {
-    this.#open = true
+  opened(own: number, present: readonly Present[]): void {
+    this.#own = own
     this.#told = NOWHERE
     this.#others.clear()
     this.apply(present)
@@ -59,6 +60,7 @@ export class Presence {
   /** What changed since the last round. */
   apply(people: readonly Present[]): void {
     for (const { connection, person, state } of people) {
+      if (connection === this.#own) continue
       if (state === null) this.#others.delete(connection)
       else
         this.#others.set(connection, {
@@ -72,21 +74,21 @@ export class Presence {
 
   /** The link is gone: nobody is known to be here. */
   lost(): void {
-    this.#open = false
+    this.#own = undefined
     this.#others.clear()
     this.#notify()
   }
 
   close(): void {
     clearTimeout(this.#timer)
-    this.#open = false
+    this.#own = undefined
     this.#listeners.clear()
   }
 
   #tell(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (!this.#open || !this.#socket.connected) return
+    if (this.#own === undefined || !this.#socket.connected) return
     const caret = this.#read()
     const state = JSON.stringify({ caret })
     if (state === this.#told || state.length > LONGEST_STATE) return

@@ -210,7 +210,7 @@ export class Provider {
   #opened(answer: OpenAnswer): void {
     this.#openFailures = 0
     if (answer.history === 'changed') return this.#endWithHistory()
-    this.presence.opened(answer.present)
+    this.presence.opened(answer.connection, answer.present)
     this.#learn({ ...answer, trashed: answer.trashed ?? false }, answer.schema)
     if (this.#closed) return
     if (this.#arrival.open(answer)) this.#caughtUp()
