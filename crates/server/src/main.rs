@@ -21,6 +21,8 @@ use std::{io::Write, process::ExitCode};
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // What we write is for the account that we run as: documents, hashes, backups.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     match cli::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {

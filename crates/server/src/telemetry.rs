@@ -1,6 +1,6 @@
 //! What operators see: log lines on standard error, and counters under stable names. Never content, tokens or passwords.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use axum::http::StatusCode;
 use engine::metrics::Metrics;
@@ -20,6 +20,7 @@ use crate::live;
 pub(crate) fn log(levels: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(levels).map_err(|error| format!("--log {levels}: {error}"))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let lines = lines.with_ansi(io::stderr().is_terminal());
     lines.try_init().map_err(|error| error.to_string())
 }
 

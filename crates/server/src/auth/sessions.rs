@@ -270,3 +270,117 @@ impl Drop for Held {
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+    use axum::http::header::COOKIE;
+    use engine::person::Name;
+
+    use super::*;
+
+    /// Sessions on a store in memory, at a time of one's own choice, and one person.
+    struct Bench {
+        sessions: Arc<Sessions>,
+        store: Arc<dyn Store>,
+        now_ms: Arc<AtomicI64>,
+        person: PersonId,
+    }
+
+    async fn bench() -> Bench {
+        let store: Arc<dyn Store> = Arc::new(store::memory::Memory::new());
+        let person = Person {
+            id: PersonId::random(),
+            name: Name::new("ana").unwrap(),
+            password_hash: String::new(),
+            owner: false,
+            disabled: false,
+            created_ms: 0,
+        };
+        let person = store.create_person(person, None).await.unwrap().id;
+        let now_ms = Arc::new(AtomicI64::new(1_800_000_000_000));
+        let time = Arc::clone(&now_ms);
+        let clock: Clock = Arc::new(move || time.load(Relaxed));
+        let sessions = Sessions::new(Arc::clone(&store), b"secret", Jar::new(None), clock);
+        Bench { sessions: Arc::new(sessions), store, now_ms, person }
+    }
+
+    fn with_cookie(token: &str) -> HeaderMap {
+        HeaderMap::from_iter([(COOKIE, format!("sesodocs={token}").parse().unwrap())])
+    }
+
+    #[tokio::test]
+    async fn a3_use_prolongs_a_session_and_the_cookie_is_renewed_daily() {
+        let Bench { sessions, now_ms, person, .. } = bench().await;
+        let mut headers = with_cookie(&sessions.begin(person).await.unwrap());
+        for day in 1..100 {
+            let signed = sessions.authenticate(&headers).await.unwrap();
+            let renewed = sessions.renewed_cookie(&signed, &headers);
+            assert_eq!(renewed.is_some(), day > 1, "on day {day}");
+            if let Some(cookie) = renewed {
+                let token = cookie.to_str().unwrap().split(['=', ';']).nth(1).unwrap();
+                headers = with_cookie(token);
+                let again = sessions.authenticate(&headers).await.unwrap();
+                assert_eq!(sessions.renewed_cookie(&again, &headers), None);
+            }
+            now_ms.fetch_add(DAY_MS + 1, Relaxed);
+        }
+        now_ms.fetch_add(LASTS_MS, Relaxed);
+        assert_eq!(sessions.authenticate(&headers).await.unwrap_err(), Refusal::Unauthenticated);
+    }
+
+    #[tokio::test]
+    async fn a3_the_row_counts_not_the_token() {
+        let Bench { sessions, store, person, .. } = bench().await;
+        let token = sessions.begin(person).await.unwrap();
+        let signed = sessions.authenticate_token(&token).await.unwrap();
+        store.end_session(signed.session.id).await.unwrap();
+        assert_eq!(sessions.authenticate_token(&token).await.unwrap_err(), Refusal::Unauthenticated);
+        assert!(sessions.is_known(&with_cookie(&token)));
+    }
+
+    #[tokio::test]
+    async fn a2_with_a_token_the_cookie_is_ignored() {
+        let Bench { sessions, person, .. } = bench().await;
+        let cookie = with_cookie(&sessions.begin(person).await.unwrap());
+        assert!(sessions.join(None, &cookie).await.is_ok());
+        let refused = sessions.join(Some("nonsense"), &cookie).await;
+        assert_eq!(refused.err(), Some(Refusal::Unauthenticated));
+        assert!(sessions.held.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a3_open_connections_prolong_their_session_and_end_with_it() {
+        let Bench { sessions, store, now_ms, person } = bench().await;
+        let token = sessions.begin(person).await.unwrap();
+        let (signed, held) = sessions.join(Some(&token), &HeaderMap::new()).await.unwrap();
+        let id = signed.session.id;
+
+        now_ms.fetch_add(DAY_MS + 1, Relaxed);
+        assert_eq!(sessions.compare(false).await, (vec![], true));
+        assert_eq!(store.session(id).await.unwrap().0.expires_ms, now_ms.load(Relaxed) + LASTS_MS);
+
+        store.end_session(id).await.unwrap();
+        assert_eq!(sessions.compare(false).await, (vec![], true));
+        assert_eq!(sessions.compare(true).await, (vec![id], true));
+        drop(held);
+        assert_eq!(sessions.compare(true).await, (vec![], true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a3_the_watch_tells_within_a_second_whoever_ended_the_session() {
+        let Bench { sessions, store, person, .. } = bench().await;
+        let token = sessions.begin(person).await.unwrap();
+        let (signed, _held) = sessions.join(Some(&token), &HeaderMap::new()).await.unwrap();
+        let (told, mut ended) = tokio::sync::mpsc::unbounded_channel();
+        let watching = Arc::clone(&sessions);
+        tokio::spawn(async move {
+            let tell = |ended: &[SessionId]| ended.iter().for_each(|id| told.send(*id).unwrap());
+            watching.watch(tell).await;
+        });
+        store.end_session(signed.session.id).await.unwrap();
+        let told = tokio::time::timeout(2 * WATCH_EVERY, ended.recv()).await;
+        assert_eq!(told, Ok(Some(signed.session.id)));
+    }
+}

@@ -1,12 +1,12 @@
 //! What handlers take from a request, with our own errors when it is not there. Decides nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
-    body::to_bytes,
     extract::{FromRequest, FromRequestParts, Request},
     http::{StatusCode, request::Parts},
 };
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::error::Error;
@@ -16,27 +16,15 @@ use crate::{
     auth::sessions::Signed,
 };
 
-/// The largest JSON body: titles, names and passwords are far smaller.
-const BODY_BYTES: usize = 64 << 10;
-/// How long a body may take to arrive.
-const BODY_WITHIN: Duration = Duration::from_secs(10);
-
-/// A JSON body. Its media type was checked before (A2).
+/// A JSON body. Its media type (A2) and its size were checked before.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
     type Rejection = Error;
 
-    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Error> {
-        let too_large = || Error::from(engine::refusal::Refusal::TooLarge);
-        let announced = axum::body::HttpBody::size_hint(request.body()).lower();
-        if announced > BODY_BYTES as u64 {
-            return Err(too_large());
-        }
-        let body = tokio::time::timeout(BODY_WITHIN, to_bytes(request.into_body(), BODY_BYTES))
-            .await
-            .map_err(|_| Error::new(StatusCode::REQUEST_TIMEOUT, "invalid", "The body took too long."))?
-            .map_err(|_| too_large())?;
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
+        let body = Bytes::from_request(request, app).await;
+        let body = body.map_err(|_| Error::invalid("The body did not arrive whole."))?;
         serde_json::from_slice(&body)
             .map(Self)
             .map_err(|error| Error::invalid(format!("The body is not what is expected here: {error}.")))

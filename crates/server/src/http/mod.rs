@@ -5,6 +5,7 @@ mod error;
 mod extract;
 mod headers;
 mod health;
+mod limits;
 mod members;
 mod metrics;
 mod origin;
@@ -57,6 +58,7 @@ fn api() -> Router<Arc<App>> {
         .method_not_allowed_fallback(async || {
             Error::new(StatusCode::METHOD_NOT_ALLOWED, "invalid", "This cannot be done here.")
         })
+        .layer(from_fn(limits::read_body))
 }
 
 /// Counts the request, and tells the connection's budget whether it is somebody's whom we know.

@@ -1,0 +1,71 @@
+//! The pages and their headers, health and metrics.
+
+use crate::harness::shared;
+
+#[test]
+fn every_page_of_the_application_answers_and_others_are_not_found() {
+    let id = "a".repeat(26);
+    for path in ["/", "/signin", "/signup", "/trash", &format!("/d/{id}")] {
+        let answer = shared().get(path).send();
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/html; charset=utf-8")), "{path}");
+        assert_eq!(answer.header("cache-control"), Some("no-cache"));
+    }
+    for path in ["/nothing", "/d/x", "/assets/none.js", "/../etc/passwd", "/%2e%2e/secret"] {
+        assert_eq!(shared().get(path).send().status, 404, "{path}");
+    }
+    assert_eq!(shared().request("POST", "/").send().status, 405);
+}
+
+#[test]
+fn files_are_compressed_and_cached_by_their_names() {
+    let page = shared().get("/").send();
+    let script = page.body.split('"').find(|part| part.starts_with("/assets/") && part.ends_with(".js")).unwrap();
+    let plain = shared().get(script).send();
+    assert_eq!(plain.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    assert_eq!(plain.header("content-encoding"), None);
+    assert_eq!(plain.header("vary"), Some("accept-encoding"));
+    for (accepted, sent) in [("gzip, br", "br"), ("gzip", "gzip")] {
+        let packed = shared().get(script).line(&format!("accept-encoding: {accepted}")).send();
+        assert_eq!(packed.header("content-encoding"), Some(sent));
+        let length =
+            |answer: &crate::harness::Answer| answer.header("content-length").unwrap().parse::<usize>().unwrap();
+        assert!(length(&packed) < length(&plain));
+    }
+    let etag = page.header("etag").unwrap();
+    let again = shared().get("/").line(&format!("if-none-match: {etag}")).send();
+    assert_eq!((again.status, again.body.as_str()), (304, ""));
+}
+
+#[test]
+fn every_answer_tells_browsers_what_a_page_may_never_do() {
+    for path in ["/", "/api/session", "/health", "/nothing", "/socket.io/?EIO=4&transport=polling"] {
+        let answer = shared().get(path).send();
+        let policy = answer.header("content-security-policy").unwrap();
+        for rule in [
+            "default-src 'self'",
+            "script-src 'self'",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ] {
+            assert!(policy.contains(rule), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("referrer-policy"), Some("same-origin"), "{path}");
+    }
+    assert_eq!(shared().get("/api/session").send().header("cache-control"), Some("no-store"));
+}
+
+#[test]
+fn health_and_metrics_are_there_for_operators() {
+    let health = shared().get("/health").send();
+    assert_eq!((health.status, &health.json()["status"]), (200, &"ready".into()));
+    let metrics = shared().get("/metrics").send();
+    let names =
+        ["rooms", "clients", "appends_total", "commit_entries_bucket", "commit_seconds_bucket", "edit_seconds_bucket"];
+    for name in names.into_iter().chain(["http_requests_total{status=\"2xx\"}", "connections"]) {
+        assert!(metrics.body.contains(&format!("\nsesodocs_{name}")), "{name} is missing");
+    }
+    assert!(metrics.body.contains("# HELP sesodocs_rooms ") && metrics.body.ends_with("# EOF\n"));
+}
