@@ -1,9 +1,21 @@
 //! One person's connection that has joined: takes its requests in the order of their arrival, and hands each to where it belongs.
 //! No handler waits or is spawned, but for reading a list: so events keep their order.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{
+            AtomicBool,
+            Ordering::{Acquire, Release},
+        },
+    },
+    time::Instant,
+};
 
-use engine::person::{PersonId, SessionId};
+use engine::{
+    person::{PersonId, SessionId},
+    refusal::Refusal,
+};
 use socketioxide::{
     adapter::LocalAdapter,
     extract::AckSender,
@@ -32,6 +44,8 @@ pub(super) struct Connection {
     line: Arc<Line>,
     documents: Arc<Documents>,
     shared: Arc<Shared>,
+    /// It left, or was made to: whatever still comes is refused.
+    has_left: AtomicBool,
     /// The session is watched, and the person's place taken, as long as this lives.
     _kept: (Held, Place),
 }
@@ -47,7 +61,16 @@ impl Connection {
     ) -> Arc<Self> {
         let (person, session) = (signed.person.id, signed.session.id);
         let documents = Documents::new(Arc::clone(&shared), number, person, signed.person.name.as_str().into(), budget);
-        Arc::new(Self { number, session, person, line, documents, shared, _kept: kept })
+        Arc::new(Self {
+            number,
+            session,
+            person,
+            line,
+            documents,
+            shared,
+            has_left: AtomicBool::new(false),
+            _kept: kept,
+        })
     }
 
     /// Unique among all connections of the process; presence is keyed by it (W7).
@@ -70,6 +93,7 @@ impl Connection {
 
     /// Leaves everything; the peer has a moment to hang up.
     pub(super) fn leave(&self) {
+        self.has_left.store(true, Release);
         self.documents.close_all();
         self.shared.lists.leave(self.number);
         self.line.leave();
@@ -84,6 +108,9 @@ impl Connection {
 
     /// Does what was asked, or hands it on; the answer may come later.
     fn serve(&self, request: Request, peer: Peer, reply: Reply) {
+        if self.has_left.load(Acquire) {
+            return reply.send(&ErrorOut::from(Refusal::Unauthenticated));
+        }
         let documents = &self.documents;
         match request {
             Request::List(request) => self.list(request, peer, reply),

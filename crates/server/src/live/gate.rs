@@ -1,5 +1,5 @@
 //! What stands before Socket.IO: it admits newcomers, bounds what they send, takes requests apart so that no cookie is kept,
-//! and opens WebSockets itself, so that every byte goes through a [`Stream`]. Knows no session and no document.
+//! and opens WebSockets itself, so that every byte goes through a [`Stream`]. Knows no person and no document.
 
 use std::{
     collections::HashMap,
@@ -28,13 +28,11 @@ use socketioxide::service::SocketIoService;
 use tokio_util::sync::CancellationToken;
 use tungstenite::handshake::derive_accept_key;
 
-use super::{
-    frames::Frames,
-    limits::Limits,
-    line::{Line, Newcomers},
-    stream::Stream,
+use super::{frames::Frames, limits::Limits, line::Line, newcomers::Newcomers, stream::Stream};
+use crate::{
+    address::{self, Peer},
+    auth::sessions::Sessions,
 };
-use crate::address::{self, Peer};
 
 /// Where Socket.IO is reached.
 pub(super) const PATH: &str = "/socket.io";
@@ -46,6 +44,7 @@ const OPENING_BYTES: usize = 4096;
 pub(crate) struct Gate {
     socket_io: SocketIoService<NotFoundService>,
     newcomers: Arc<Newcomers>,
+    sessions: Arc<Sessions>,
     limits: Arc<Limits>,
     trusted_proxies: Vec<IpNet>,
     /// Sessions that began by polling, by their ids: each may go on as a WebSocket.
@@ -60,11 +59,12 @@ struct Polled {
 impl Gate {
     pub(super) fn new(
         socket_io: SocketIoService<NotFoundService>,
-        newcomers: Arc<Newcomers>,
+        sessions: Arc<Sessions>,
         limits: Arc<Limits>,
         trusted_proxies: Vec<IpNet>,
     ) -> Arc<Self> {
-        Arc::new(Self { socket_io, newcomers, limits, trusted_proxies, polled: Mutex::default() })
+        let newcomers = Newcomers::new(Arc::clone(&limits));
+        Arc::new(Self { socket_io, newcomers, sessions, limits, trusted_proxies, polled: Mutex::default() })
     }
 
     /// A middleware: what is not for Socket.IO goes on to `next`.
@@ -106,17 +106,18 @@ impl Gate {
         Some((line, Arc::clone(&known.frames)))
     }
 
-    fn admit(&self, request: &Request) -> Arc<Line> {
+    fn admit(&self, request: &Request) -> Option<Arc<Line>> {
         let Peer(peer) = request.extensions().get().copied().unwrap_or(Peer(Ipv6Addr::UNSPECIFIED.into()));
         let from = address::sender(peer, request.headers(), &self.trusted_proxies);
         let cut = CancellationToken::new();
-        let newcomer = self.newcomers.admit(from, &cut);
-        Arc::new(Line::new(request.headers(), cut, newcomer, Arc::clone(&self.limits)))
+        let is_known = self.sessions.is_known(request.headers());
+        let newcomer = self.newcomers.admit(from, is_known, &cut)?;
+        Some(Arc::new(Line::new(request.headers(), cut, newcomer, Arc::clone(&self.limits))))
     }
 
     /// Opens a session whose peer polls, and learns its id from the answer.
     async fn begin_polling(self: Arc<Self>, request: Request) -> Response {
-        let line = self.admit(&request);
+        let Some(line) = self.admit(&request) else { return too_many() };
         line.polled();
         let response = self.call(bare(Method::GET, request.uri(), Some(&line), Body::empty())).await;
         let (parts, body) = response.into_parts();
@@ -179,7 +180,7 @@ impl Gate {
             return fault(StatusCode::BAD_REQUEST, 3, "Bad request");
         };
         let is_new = known.is_none();
-        let line = known.unwrap_or_else(|| self.admit(&request));
+        let Some(line) = known.or_else(|| self.admit(&request)) else { return too_many() };
         line.upgraded();
         let on_upgrade = hyper::upgrade::on(&mut request);
         let uri = request.uri().clone();
@@ -265,6 +266,11 @@ fn accepted(headers: &HeaderMap) -> Option<String> {
     let key = headers.get(SEC_WEBSOCKET_KEY)?;
     let is_handshake = has(UPGRADE, "websocket") && has(CONNECTION, "upgrade") && has(SEC_WEBSOCKET_VERSION, "13");
     is_handshake.then(|| derive_accept_key(key.as_bytes()))
+}
+
+/// Too many sessions were opened from there and not used.
+fn too_many() -> Response {
+    fault(StatusCode::TOO_MANY_REQUESTS, 3, "Bad request")
 }
 
 /// As Engine.IO says what is wrong.

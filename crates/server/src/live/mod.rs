@@ -9,6 +9,7 @@ mod limits;
 mod line;
 mod list;
 mod metrics;
+mod newcomers;
 mod outlet;
 mod parts;
 mod stream;
@@ -47,7 +48,7 @@ use self::{
     document::Shared,
     gate::Gate,
     limits::{Budgets, Limits},
-    line::{Line, Newcomers},
+    line::Line,
     list::Lists,
     outlet::Peer,
     wire::{Auth, Ended, Fault},
@@ -110,13 +111,12 @@ pub(crate) fn layer(app: Arc<App>) -> (LiveLayer, Live) {
         )
         .build_svc();
     let board = Board::new(&app, &limits);
-    let (admitting, entering) = (Arc::clone(&board), Arc::clone(&board));
-    let admit = async move |socket: SocketRef, auth: TryData<Auth>| admitting.join(&socket, auth.0.ok()).await;
-    let enter = async move |socket: SocketRef| entering.enter(&socket);
-    io.ns(NAMESPACE, enter.with(admit));
+    let joining = Arc::clone(&board);
+    // Everything happens before the client hears that it has joined: what it sends then must find its handler.
+    let join = async move |socket: SocketRef, auth: TryData<Auth>| joining.join(&socket, auth.0.ok()).await;
+    io.ns(NAMESPACE, (async || {}).with(join));
 
-    let newcomers = Newcomers::new(Arc::clone(&limits));
-    let gate = Gate::new(service, newcomers, limits, app.config.trusted_proxy.clone());
+    let gate = Gate::new(service, Arc::clone(&app.sessions), limits, app.config.trusted_proxy.clone());
     let pass: fn(State<Arc<Gate>>, Request, Next) -> BoxFuture<'static, Response> = Gate::pass;
     tokio::spawn(inspect(Arc::downgrade(&board)));
     (from_fn_with_state(gate, pass), Live { board, io })
@@ -190,7 +190,8 @@ impl Board {
 
     async fn admit(self: &Arc<Self>, socket: &SocketRef, auth: Option<Auth>) -> Result<(), Refusal> {
         let auth = auth.ok_or(Refusal::Invalid("`auth` is an object, and its `token` a text"))?;
-        let line = line_of(socket).ok_or(Refusal::Unauthenticated)?;
+        let line = socket.req_parts().extensions.get::<Arc<Line>>().cloned();
+        let line = line.ok_or(Refusal::Unauthenticated)?;
         let credentials = line.take_credentials();
         let (signed, held) = self.sessions.join(auth.token.as_deref(), &credentials).await?;
         let limits = &self.shared.limits;
@@ -203,27 +204,12 @@ impl Board {
         let number = self.next.fetch_add(1, Relaxed);
         let shared = Arc::clone(&self.shared);
         let connection = Connection::new(number, &signed, Arc::clone(&line), budget, shared, (held, place));
-        // From here on it hears when its session ends.
-        let peer = Peer::new(socket.clone(), line);
-        self.keep(Joined { connection, peer });
-        socket.extensions.insert(Number(number));
-        Ok(())
-    }
-
-    /// The socket has joined: its events are heard.
-    fn enter(self: &Arc<Self>, socket: &SocketRef) {
-        let Some(Number(number)) = socket.extensions.get() else { return };
-        let connection = self.joined.lock().get(&number).map(|joined| Arc::clone(&joined.connection));
-        // Its session may have ended since it was admitted.
-        let Some(connection) = connection else {
-            if let Some(line) = line_of(socket) {
-                line.cut();
-            }
-            return;
-        };
-        socket.on_fallback(Handler(connection));
+        socket.on_fallback(Handler(Arc::clone(&connection)));
         let board = Arc::clone(self);
         socket.on_disconnect(async move || board.leave(number));
+        // From here on it hears when its session ends.
+        self.keep(Joined { connection, peer: Peer::new(socket.clone(), line) });
+        Ok(())
     }
 
     fn keep(&self, joined: Joined) {
@@ -257,14 +243,6 @@ impl Board {
         }
         self.metrics.listers.set(self.shared.lists.count() as i64);
     }
-}
-
-/// The number of the connection that a socket is.
-#[derive(Clone, Copy)]
-struct Number(u64);
-
-fn line_of(socket: &SocketRef) -> Option<Arc<Line>> {
-    socket.req_parts().extensions.get::<Arc<Line>>().cloned()
 }
 
 async fn inspect(board: Weak<Board>) {

@@ -156,6 +156,10 @@ struct Close<'a> {
 }
 
 fn object<'a, T: Deserialize<'a>>(payload: &'a RawValue) -> Result<T, Refusal> {
+    // A list of values in their order would be read just as well.
+    if !payload.get().starts_with('{') {
+        return Err(Refusal::Invalid("an event carries one object"));
+    }
     serde_json::from_str(payload.get())
         .map_err(|_| Refusal::Invalid("a field of the event is missing or of the wrong kind"))
 }

@@ -71,6 +71,17 @@ impl Client {
         client
     }
 
+    /// As [`Client::of`], as soon as the server has noticed that earlier connections have ended.
+    pub(crate) async fn once_possible(server: &Server, who: &Person) -> Self {
+        loop {
+            let mut client = Self::with_cookie(server, who).await;
+            client.send("40/live,").await;
+            if matches!(client.packet().await, Some(Packet::Joined)) {
+                return client;
+            }
+        }
+    }
+
     /// With somebody's cookie, but not joined.
     pub(crate) async fn with_cookie(server: &Server, who: &Person) -> Self {
         let headers = [("cookie", who.cookie.clone()), ("origin", format!("http://{}", server.address))];

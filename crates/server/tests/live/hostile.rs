@@ -268,7 +268,7 @@ async fn mutated_messages_harm_nobody() {
         "3".to_owned(),
     ];
     for _ in 0..150 {
-        let mut client = Client::of(&server, &ana).await;
+        let mut client = Client::once_possible(&server, &ana).await;
         for _ in 0..20 {
             let mut text = messages[random.below(messages.len())].clone().into_bytes();
             random.mutate(&mut text);

@@ -109,13 +109,7 @@ async fn b3_a_person_has_so_many_connections_and_open_documents() {
     assert_eq!(refusal(&mut three, "40/live,").await, "too_many");
     Client::of(&server, &bea).await;
     drop(two);
-    let mut again = loop {
-        let mut client = Client::with_cookie(&server, &ana).await;
-        client.send("40/live,").await;
-        if matches!(client.packet().await, Some(Packet::Joined)) {
-            break client;
-        }
-    };
+    let mut again = Client::once_possible(&server, &ana).await;
 
     let documents = [server.create(&ana, "1").await, server.create(&ana, "2").await, server.create(&ana, "3").await];
     one.open(&documents[0]).await;

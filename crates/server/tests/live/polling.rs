@@ -32,7 +32,7 @@ impl<'s> Polling<'s> {
     async fn joined(server: &'s Server, who: &'s Person) -> Self {
         let polling = Self::open(server, who).await;
         assert_eq!(polling.call("POST", "40/live,").await.status, 200);
-        assert!(polling.call("GET", "").await.body.starts_with("40/live,{\"sid\""));
+        while !polling.call("GET", "").await.body.contains("40/live,{\"sid\"") {}
         polling
     }
 }
