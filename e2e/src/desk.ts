@@ -104,6 +104,14 @@ export class Desk {
     })
   }
 
+  /** The names of the others who are here. */
+  people(): Promise<string[]> {
+    return this.page
+      .getByTestId('people')
+      .getByRole('listitem')
+      .evaluateAll((items) => items.map((item) => item.dataset.person ?? ''))
+  }
+
   /** Waits until the header says this: `saved`, `saving`, `offline`, `hindered`, `readonly` ... */
   async says(kind: string): Promise<void> {
     await this.page.locator(`[data-testid=status][data-status=${kind}]`).waitFor({ timeout: 30_000 })

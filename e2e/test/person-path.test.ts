@@ -52,10 +52,12 @@ test('two people sign up, find each other in a document, and keep every characte
   await Promise.all([ana.says('saved'), bruno.says('saved')])
 
   const expected = [`Ana: sow beans; ${hers}`, `Bruno: ${his}`]
-  for (const desk of [ana, bruno]) {
-    await desk.page.getByText(hers.slice(-20)).waitFor()
-    await desk.page.getByText(his.slice(-20)).waitFor()
-    expect(await desk.paragraphs()).toEqual(expected)
+  for (const [desk, other] of [
+    [ana, 'Bruno'],
+    [bruno, 'Ana'],
+  ] as const) {
+    await expect.poll(() => desk.paragraphs(), { timeout: 30_000 }).toEqual(expected)
+    await expect.poll(() => desk.people(), { timeout: 30_000 }).toEqual([other])
     expect(desk.complaints).toEqual([])
   }
   expect((await exportedText(server, reader, doc)).split('\n').filter(Boolean)).toEqual(expected)

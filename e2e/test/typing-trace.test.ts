@@ -12,7 +12,7 @@ import { staged } from '../src/stage'
 import { conversation, type Keystroke, type Patch, play, rehearse, writers } from '../src/trace'
 import { Connection as PageConnection } from '../../web/src/collab/connection'
 import { KeptInMemory } from '../../web/src/collab/kept'
-import { OpenDocument } from '../../web/src/collab/open-document'
+import { OpenDocument, type OpenDocumentOptions } from '../../web/src/collab/open-document'
 
 const kills = 10
 
@@ -139,17 +139,12 @@ test('W3, W8, D2: two people type 26,000 keys while the server is killed ten tim
 class ProviderPlayer {
   readonly document: OpenDocument
   readonly #connection: PageConnection
-  readonly #person: Person
+  readonly #options: Pick<OpenDocumentOptions, 'document' | 'person' | 'kept'>
 
-  constructor(doc: string, person: Person, url: string, programToken: string, news: News) {
-    this.#person = person
+  constructor(document: string, person: Person, url: string, programToken: string, news: News) {
     this.#connection = new PageConnection({ url, token: programToken })
-    this.document = new OpenDocument({
-      socket: this.#connection.socket,
-      document: doc,
-      person,
-      kept: new KeptInMemory(),
-    })
+    this.#options = { document, person, kept: new KeptInMemory() }
+    this.document = new OpenDocument({ socket: this.#connection.socket, ...this.#options })
     this.document.pair.value.doc.on('update', () => news.tell())
     this.document.pair.value.provider.status.subscribe(() => news.tell())
   }
@@ -171,14 +166,25 @@ class ProviderPlayer {
     }
   }
 
+  /** Closes the document, and opens what was kept of it where there is no server. */
+  async openOffline(): Promise<string> {
+    await this.document.close()
+    this.#connection.close()
+    const again = new OpenDocument({ socket: this.#connection.socket, ...this.#options })
+    const { provider, doc } = again.pair.value
+    const news = new News()
+    provider.ready.subscribe(() => news.tell())
+    await news.until(() => provider.ready.value)
+    return doc.getText('text').toString()
+  }
+
   async end(): Promise<void> {
-    expect(this.document.asides.value, `nothing of what ${this.#person.name} wrote was set aside`).toEqual([])
     await this.document.close()
     this.#connection.close()
   }
 }
 
-test("W8, D2: with the page's provider, ten kills leave both people and the server with the same text", async () => {
+test("W8, D2, D5: with the page's provider, ten kills leave both people, the server and what is kept with the same text", async () => {
   const random = Random.seeded('typing with the provider')
   const { keystrokes } = conversation(random)
   const server = await staged(Server.start())
@@ -211,5 +217,27 @@ test("W8, D2: with the page's provider, ten kills leave both people and the serv
   const texts = () => players.map(({ text }) => text.toString())
   await bothSay(/saved/)
   await news.until(() => texts()[0] === texts()[1])
-  expect(await exportedText(server, people[0], doc)).toBe(texts()[0])
+  const [text] = texts()
+  expect(await exportedText(server, people[0], doc)).toBe(text)
+  for (const player of players) {
+    expect(player.document.asides.value, 'what was set aside').toEqual([])
+    expect(await player.openOffline(), 'D5: the kept copy').toBe(text)
+  }
+})
+
+test('D2, D5: entries that one person filled alone, several edits in each, are kept whole', async () => {
+  const server = await staged(Server.start())
+  const ana = await signUp(server, 'Ana')
+  const doc = await createDocument(server, ana, 'text')
+  const news = new News()
+  const player = await staged(
+    token(server, ana.name).then((program) => new ProviderPlayer(doc, ana, server.url, program, news)),
+  )
+  await news.until(() => player.status === 'saved')
+  for (let at = 0; at < 500; at++) {
+    player.type([[at, 0, 'x']])
+    await immediate()
+  }
+  await news.until(() => player.status === 'saved')
+  expect(await player.openOffline()).toBe('x'.repeat(500))
 })
