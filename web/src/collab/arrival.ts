@@ -38,7 +38,10 @@ export class Arrival {
   /** Frames count only between the answer to `open` and the next `open`: those before belong to the opening before. */
   #listening = false
   #parts: Uint8Array[] | undefined
+  /** Arrived, and not in the Y.Doc yet. */
   #updates: Uint8Array[] = []
+  /** Our own edits, durable, in an entry that the cursor has not passed yet. */
+  #own: Uint8Array[] = []
   #stopFrame: (() => void) | undefined
   #unconfirmedBytes = 0
   #confirmSoon: ReturnType<typeof setTimeout> | undefined
@@ -86,10 +89,15 @@ export class Arrival {
     this.#received(bytesOf(binary).length)
   }
 
-  /** An acknowledgement that is an entry's only announcement moves the cursor too: `updates` made the entry. */
-  acknowledged({ from, seq, tag }: EditAnswer, updates: readonly Uint8Array[]): void {
-    if (!this.#listening || from === undefined || seq === undefined || tag === undefined) return
-    if (this.#isNext(from, seq)) this.#moveTo({ seq, tag }, updates)
+  /**
+   * One of our own edits is durable. If its entry is wholly ours, the acknowledgement of the entry's last edit is all
+   * that announces it, and moves the cursor past every edit of it.
+   */
+  acknowledged({ from, seq, tag }: EditAnswer, update: Uint8Array): void {
+    if (!this.#listening) return
+    this.#own.push(update)
+    if (from === undefined || seq === undefined || tag === undefined) return
+    if (this.#isNext(from, seq)) this.#moveTo({ seq, tag }, [])
   }
 
   snapshot({ part, parts, seq, tag }: SnapshotMessage, binary: Binary): void {
@@ -124,7 +132,8 @@ export class Arrival {
   #moveTo({ seq, tag }: Cursor, updates: readonly Uint8Array[]): void {
     const after = this.cursor?.seq ? this.cursor : undefined
     this.cursor = { seq, tag }
-    if (seq !== (after?.seq ?? 0)) this.#events.moved(after, this.cursor, updates)
+    if (seq !== (after?.seq ?? 0))
+      this.#events.moved(after, this.cursor, [...this.#own.splice(0), ...updates])
   }
 
   /** D2. True if what came is new and nothing before it is missing. */

@@ -4,9 +4,11 @@ import { chained, KeptInMemory, type Stretch } from './kept'
 const COPY = { person: 'ana', document: 'plans' }
 const facts = { title: 'Plans', kind: 'rich', role: 'editor', trashed: false } as const
 
+const at = (text: string) => ({ seq: Number(text.slice(1)), tag: text })
+const edit = (n: number) => ({ client: 1, n, update: new Uint8Array([n]) })
+
 /** `stretch('', 'b3')`: the log up to number 3, whose tag is `b3`. */
 function stretch(after: string, cursor: string): Stretch {
-  const at = (text: string) => ({ seq: Number(text.slice(1)), tag: text })
   return { after: after === '' ? undefined : at(after), cursor: at(cursor), updates: [], facts }
 }
 
@@ -39,7 +41,6 @@ describe('the log in the browser (D5)', () => {
 
   test('keeps a waiting edit until it is done, in order, and for its person only', async () => {
     const kept = new KeptInMemory()
-    const edit = (n: number) => ({ client: 1, n, update: new Uint8Array([n]) })
     await kept.write(COPY, { waiting: [edit(1), edit(2), edit(3)] })
     await kept.write(COPY, { done: [edit(2)] })
     expect((await kept.load(COPY)).waiting.map(({ n }) => n)).toEqual([1, 3])

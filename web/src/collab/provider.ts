@@ -258,7 +258,7 @@ export class Provider {
     this.#keeper.acknowledged(edit)
     this.#tell({ type: 'acknowledged' })
     this.#countWaiting()
-    this.#arrival.acknowledged(answer, [edit.update])
+    this.#arrival.acknowledged(answer, edit.update)
   }
 
   #refused(edit: Edit, refusal: Refusal): void {
