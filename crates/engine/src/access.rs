@@ -1,22 +1,10 @@
 //! Who may do what with a document: one function decides, and every route and event goes through it.
 
+pub use crate::document::Role;
 use crate::{
     document::{Document, Visibility},
-    person::PersonId,
+    id::PersonId,
 };
-
-/// What a person is in a document. Each role may do all that the ones before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Reads.
-    Viewer,
-    /// Reads and comments.
-    Commenter,
-    /// Writes, renames, moves to the trash.
-    Editor,
-    /// Everything, also who else may.
-    Owner,
-}
 
 /// What a person wants to do with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

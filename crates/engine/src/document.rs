@@ -1,63 +1,7 @@
-//! What people edit, and the ids of everything: plain values, nothing that acts.
+//! What people edit, and what somebody is in it: plain values, nothing that acts.
 
-use std::{fmt, str::FromStr};
-
-use data_encoding::{BASE32_NOPAD, DecodePartial};
-
-use crate::{access::Role, person::PersonId};
-
-/// A document's id: 128 random bits, never used again once given (L8).
-/// Written as 26 characters of lower-case base32.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DocumentId(pub u128);
-
-impl DocumentId {
-    /// Draws a new id from the operating system's random numbers.
-    pub fn random() -> Self {
-        Self(rand::random())
-    }
-}
-
-impl fmt::Display for DocumentId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&base32(&self.0.to_be_bytes()))
-    }
-}
-
-impl fmt::Debug for DocumentId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for DocumentId {
-    type Err = NotAnId;
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
-        from_base32(text).map(|bytes| Self(u128::from_be_bytes(bytes)))
-    }
-}
-
-/// The text is not an id in our notation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an id")]
-pub struct NotAnId;
-
-/// Lower-case base32 without padding: safe in URLs, file names and on the telephone.
-pub(crate) fn base32(bytes: &[u8]) -> String {
-    BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
-}
-
-/// Reads exactly what [`base32`] writes for `N` bytes, and nothing else.
-pub(crate) fn from_base32<const N: usize>(text: &str) -> Result<[u8; N], NotAnId> {
-    if text.len() != (N * 8).div_ceil(5) || text.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Err(NotAnId);
-    }
-    let mut bytes = [0; N];
-    BASE32_NOPAD
-        .decode_mut(text.to_ascii_uppercase().as_bytes(), &mut bytes)
-        .map_err(|DecodePartial { .. }| NotAnId)?;
-    Ok(bytes)
-}
+pub use crate::id::DocumentId;
+use crate::id::PersonId;
 
 /// What a document is made of; fixed at its creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,6 +19,19 @@ pub enum Visibility {
     Instance,
     /// Only its owner and members.
     Private,
+}
+
+/// What a person is in a document. Each role may do all that the ones before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Reads and comments.
+    Commenter,
+    /// Writes, renames, moves to the trash.
+    Editor,
+    /// Everything, also who else may.
+    Owner,
 }
 
 /// A document's row: all but its content, which is its log.
@@ -121,21 +78,6 @@ pub fn clean_title(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_survive_their_notation() {
-        let id = DocumentId(u128::MAX - 5);
-        assert_eq!(id.to_string().len(), 26);
-        assert_eq!(id.to_string().parse(), Ok(id));
-    }
-
-    #[test]
-    fn foreign_notations_are_not_ids() {
-        let id = DocumentId(7).to_string();
-        for bad in ["", "a", &id[1..], &id.to_uppercase(), &"1".repeat(26), &"7".repeat(26), "ä"] {
-            assert_eq!(bad.parse::<DocumentId>(), Err(NotAnId), "{bad}");
-        }
-    }
 
     #[test]
     fn titles_are_cleaned() {

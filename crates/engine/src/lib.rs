@@ -1,7 +1,9 @@
 //! What SeSoDocs does: documents, logs, rooms. No network, no disk, no clock of its own.
 
 pub mod access;
+mod client;
 pub mod document;
+pub mod id;
 pub mod log;
 pub mod metrics;
 pub mod person;

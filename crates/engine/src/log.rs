@@ -100,6 +100,17 @@ impl Entry {
         if seq != last.seq + 1 || entry_tag(last.tag, seq, time_ms, body) != tag {
             return Err(Damaged);
         }
+        Self::follow(last, time_ms, body)
+    }
+
+    /// The entry with this body behind `last`, its tag computed. Proves nothing by itself: only that the last of many
+    /// bears the tag that was written proves them all (L6).
+    ///
+    /// # Errors
+    /// [`Damaged`] if the body is not one.
+    pub fn follow(last: Cursor, time_ms: i64, body: &Bytes) -> Result<Self, Damaged> {
+        let seq = last.seq + 1;
+        let tag = entry_tag(last.tag, seq, time_ms, body);
         let edits = decode_edits(body).ok_or(Damaged)?;
         Ok(Self { seq, time_ms, tag, edits })
     }

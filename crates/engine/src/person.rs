@@ -1,43 +1,10 @@
 //! People, their names and their sessions: plain values. Passwords are only ever seen here as hashes.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::document::{NotAnId, base32, from_base32};
-
-/// A person's id: 64 random bits. Written as 13 characters of lower-case base32.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PersonId(pub u64);
-
-impl PersonId {
-    /// Nobody: the person of a closed writer (W6). Never drawn for anybody.
-    pub const NOBODY: Self = Self(0);
-
-    /// Draws a new id from the operating system's random numbers. It fits a signed 64-bit integer.
-    pub fn random() -> Self {
-        Self(rand::random_range(1..=i64::MAX as u64))
-    }
-}
-
-impl fmt::Display for PersonId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&base32(&self.0.to_be_bytes()))
-    }
-}
-
-impl fmt::Debug for PersonId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for PersonId {
-    type Err = NotAnId;
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
-        from_base32(text).map(|bytes| Self(u64::from_be_bytes(bytes)))
-    }
-}
+pub use crate::id::{PersonId, SessionId};
 
 /// Somebody with an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,37 +87,6 @@ fn is_hidden(c: char) -> bool {
             | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'
             | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFF}' | '\u{E000}'..='\u{F8FF}'
             | '\u{E0000}'..='\u{10FFFF}')
-}
-
-/// A session's id: 128 random bits, inside the token that a cookie or a program carries.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId(pub u128);
-
-impl SessionId {
-    /// Draws a new id from the operating system's random numbers.
-    pub fn random() -> Self {
-        Self(rand::random())
-    }
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&base32(&self.0.to_be_bytes()))
-    }
-}
-
-impl fmt::Debug for SessionId {
-    /// Never the id itself: who reads a log must not be able to take a session over.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionId(..)")
-    }
-}
-
-impl FromStr for SessionId {
-    type Err = NotAnId;
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
-        from_base32(text).map(|bytes| Self(u128::from_be_bytes(bytes)))
-    }
 }
 
 /// One place where a person is signed in. The row is what counts, not the token (A3).

@@ -1,6 +1,7 @@
 //! A room: a document while somebody has it open. One task owns everything here; others reach it through its inbox and its bell.
 //! How an edit becomes an entry is in `append.rs`, how entries reach clients is in `deliver.rs`.
 
+mod allowance;
 mod append;
 mod deliver;
 mod ledger;
@@ -22,19 +23,20 @@ use tokio::{
 use tracing::{error, warn};
 
 pub use self::ledger::Incoming;
-use self::{append::Desk, deliver::Fetched, ledger::Ledger, ring::Ring, seat::Seat};
 pub(crate) use self::{
-    append::Held,
+    allowance::{Allowance, Held},
     seat::{Link, SeatKey},
 };
+use self::{append::Desk, deliver::Fetched, ledger::Ledger, ring::Ring, seat::Seat};
 use crate::{
     access::{self, Role},
+    client::{Answer, Message, OpenAnswer, Opening},
     document::{Document, DocumentId, Kind},
     log::{Cursor, Snapshot},
     presence::{Board, Present},
     refusal::Refusal,
     replica,
-    rooms::{Answer, Message, OpenAnswer, Opening, Rooms},
+    rooms::Rooms,
     store::StoreError,
 };
 

@@ -1,14 +1,7 @@
 //! From an edit to an entry: judge it, let it wait, append what waits in one commit, answer. Nobody learns of an edit
 //! here before the store says that it is durable (D1).
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -16,16 +9,17 @@ use tracing::{error, warn};
 
 use super::{
     Done, Room,
+    allowance::Held,
     ledger::{Claim, Incoming, Ledger, Verdict},
     ring::Frame,
     seat::{Link, Position, SeatKey},
 };
 use crate::{
     access::{Action, may},
+    client::{Answer, Receipt},
     document::{DocumentId, Kind},
     log::{Cursor, Edit, Entry, Seq},
     refusal::Refusal,
-    rooms::{Answer, Receipt},
     store::{Loaded, Since, Store, StoreError},
 };
 
@@ -35,33 +29,6 @@ const ENTRY_EDITS: usize = 1_024;
 /// How long to wait before a store that failed is read again; it doubles up to the longest.
 const REREAD_PAUSE: Duration = Duration::from_millis(50);
 const REREAD_PAUSE_LONGEST: Duration = Duration::from_secs(2);
-
-/// Bytes of an edit, counted as waiting until it is dropped (B3).
-#[derive(Debug)]
-pub(crate) struct Held {
-    bytes: usize,
-    counters: [Arc<AtomicUsize>; 2],
-}
-
-impl Held {
-    /// Counts the bytes in each counter, unless one of them would pass its cap.
-    pub(crate) fn take(bytes: usize, counters: [(Arc<AtomicUsize>, usize); 2]) -> Option<Self> {
-        let room = counters.iter().all(|(counter, cap)| counter.load(Ordering::Relaxed).saturating_add(bytes) <= *cap);
-        room.then(|| {
-            let counters = counters.map(|(counter, _)| counter);
-            counters.iter().for_each(|counter| _ = counter.fetch_add(bytes, Ordering::Relaxed));
-            Self { bytes, counters }
-        })
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        for counter in &self.counters {
-            counter.fetch_sub(self.bytes, Ordering::Relaxed);
-        }
-    }
-}
 
 /// What lies on a room's desk: edits that wait, and the one piece of work with the store that is under way.
 #[derive(Default)]

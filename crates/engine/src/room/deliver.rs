@@ -11,11 +11,12 @@ use super::{
     seat::{Position, Seat, SeatKey},
 };
 use crate::{
+    client::{Message, Opened, Start},
     document::DocumentId,
     log::{Cursor, Snapshot},
     presence::Present,
     refusal::Refusal,
-    rooms::{Message, Opened, RoomSettings, Start},
+    rooms::RoomSettings,
     store::{Loaded, Since, Store, StoreError},
 };
 

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -13,9 +13,9 @@ use parking_lot::Mutex;
 
 use super::Bell;
 use crate::{
+    client::Outlet,
     log::{Cursor, Seq, Snapshot},
     person::PersonId,
-    rooms::Outlet,
 };
 
 /// What is sent closely together is one mark: so a window holds not many more than these.
@@ -31,8 +31,6 @@ pub(crate) struct Link {
     pub(crate) person: PersonId,
     /// The version of the rich-text schema that the client knows.
     pub(crate) schema: u32,
-    /// Bytes of this person's edits that wait in this room.
-    pub(crate) waiting_bytes: Arc<AtomicUsize>,
     confirmed_seq: AtomicU64,
     confirmed_part: AtomicU32,
     /// The client left.
@@ -46,12 +44,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(key: SeatKey, person: PersonId, schema: u32, waiting_bytes: Arc<AtomicUsize>) -> Self {
+    pub(crate) fn new(key: SeatKey, person: PersonId, schema: u32) -> Self {
         Self {
             key,
             person,
             schema,
-            waiting_bytes,
             confirmed_seq: AtomicU64::new(0),
             confirmed_part: AtomicU32::new(0),
             gone: AtomicBool::new(false),
