@@ -76,7 +76,7 @@ describe('what arrives', () => {
     arrival.open(answer(1, { updates: attachment(a!) }))
     arrival.edits(at(0, 1), attachment(a!))
     arrival.edits(at(1, 2), attachment(b!))
-    arrival.edits(at(1, 2), attachment(b!))
+    arrival.edits(at(0, 1), attachment(a!))
     expect([text(), arrival.cursor, gaps]).toEqual(['ab', { seq: 2, tag: 't2' }, 0])
     arrival.edits(at(3, 4), attachment(c!))
     expect([text(), arrival.cursor?.seq, gaps]).toEqual(['ab', 2, 1])
