@@ -42,18 +42,20 @@ describe('what arrives', () => {
   let arrival: Arrival
   let gaps: number
   let sent: unknown[]
+  let progress: (number | 'complete')[]
   let log: { after: Cursor | undefined; cursor: Cursor; updates: readonly Uint8Array[] }[]
 
   beforeEach(() => {
     doc = new Y.Doc()
     gaps = 0
     sent = []
+    progress = []
     log = []
     const socket = { emit: (...message: unknown[]) => sent.push(message) } as unknown as LiveSocket
     arrival = new Arrival(socket, 'd', doc, {
       gap: () => (gaps += 1),
-      progress: () => {},
-      complete: () => {},
+      progress: (share) => progress.push(share),
+      complete: () => progress.push('complete'),
       moved: (after, cursor, updates) => log.push({ after, cursor, updates }),
     })
     return () => arrival.stop()
@@ -114,6 +116,26 @@ describe('what arrives', () => {
     arrival.edits(at(7, 8), attachment(next!))
     expect([text(), arrival.cursor?.seq, gaps]).toEqual(['a long text and more', 8, 0])
     expect(logged()).toBe('a long text and more')
+  })
+
+  test('D6: what follows a long snapshot belongs to the opening, and is progress too', () => {
+    const [whole, ...more] = theirEdits('a long text', ' and more', ', and newer')
+    const half = Math.ceil(whole!.length / 2)
+    expect(arrival.open(answer(4, { parts: 2, head: 8 }))).toBe(false)
+    const message = { doc: 'd', parts: 2, seq: 4, tag: 't4' }
+    arrival.snapshot({ ...message, part: 0 }, whole!.slice(0, half))
+    arrival.snapshot({ ...message, part: 1 }, whole!.slice(half))
+    arrival.edits(at(4, 8), attachment(more[0]!))
+    expect(progress).toEqual([0.25, 0.5, 'complete'])
+    arrival.edits(at(8, 9), attachment(more[1]!))
+    expect([text(), progress.length]).toEqual(['a long text and more, and newer', 3])
+  })
+
+  test('D6: a long log without a snapshot is complete at its head', () => {
+    const [a, b] = theirEdits('a', 'b')
+    expect(arrival.open(answer(1, { head: 2, updates: attachment(a!) }))).toBe(false)
+    arrival.edits(at(1, 2), attachment(b!))
+    expect([text(), progress]).toEqual(['ab', ['complete']])
   })
 
   test('D6: so many bytes are confirmed at once', () => {

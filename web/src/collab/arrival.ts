@@ -22,7 +22,7 @@ export interface ArrivalEvents {
   gap(): void
   /** A share of a long document has arrived, 0 to 1. */
   progress(share: number): void
-  /** All parts of a long document are here. */
+  /** A long document is here up to where its log ended when it was opened. */
   complete(): void
   /** The cursor moved from `after` by these updates, acknowledged bytes all of them. */
   moved(after: Cursor | undefined, cursor: Cursor, updates: readonly Uint8Array[]): void
@@ -38,6 +38,8 @@ export class Arrival {
   /** Frames count only between the answer to `open` and the next `open`: those before belong to the opening before. */
   #listening = false
   #parts: Uint8Array[] | undefined
+  /** While a long document arrives: where its log ended when it was opened. */
+  #head: number | undefined
   /** Arrived, and not in the Y.Doc yet. */
   #updates: Uint8Array[] = []
   /** Our own edits, durable, in an entry that the cursor has not passed yet. */
@@ -54,11 +56,12 @@ export class Arrival {
     this.#events = events
   }
 
-  /** Takes the answer to `open`. False if the document follows in parts. */
+  /** Takes the answer to `open`. False if it is not all: the rest follows in parts, and as ordinary edits. */
   open(answer: OpenAnswer): boolean {
     this.#listening = true
     this.#confirmOften = setInterval(() => this.#confirm(), CONFIRM_EVERY_MS)
     this.#received(0)
+    this.#head = answer.parts !== undefined || answer.seq < answer.head ? answer.head : undefined
     if (answer.parts !== undefined) {
       this.#parts = []
       return false
@@ -66,13 +69,13 @@ export class Arrival {
     const snapshot = answer.snapshot === undefined ? [] : [bytesOf(answer.snapshot)]
     this.#take([...snapshot, ...readUpdates(answer.updates)], answer)
     this.apply()
-    return true
+    return this.#head === undefined
   }
 
   /** The link is gone, or the document is about to be opened again. */
   stop(): void {
     this.#listening = false
-    this.#parts = undefined
+    this.#parts = this.#head = undefined
     this.#unconfirmedBytes = 0
     clearTimeout(this.#confirmSoon)
     clearInterval(this.#confirmOften)
@@ -85,6 +88,7 @@ export class Arrival {
     if (this.#isNext(from, seq)) {
       this.#take(readUpdates(binary), { seq, tag })
       this.#stopFrame ??= onNextFrame(() => this.apply())
+      this.#tellProgress()
     }
     this.#received(bytesOf(binary).length)
   }
@@ -105,13 +109,13 @@ export class Arrival {
     if (part === 0) this.#parts = []
     if (this.#parts?.length !== part) return this.#events.gap()
     this.#parts.push(bytesOf(binary))
+    this.#head ??= seq
     if (part + 1 < parts) {
-      this.#events.progress((part + 1) / parts)
+      this.#events.progress(((part + 1) / parts) * Math.min(seq / this.#head, 1))
     } else {
       this.#take([concatenated(this.#parts)], { seq, tag })
       this.#parts = undefined
-      this.apply()
-      this.#events.complete()
+      this.#tellProgress()
     }
     this.#received(bytesOf(binary).length)
   }
@@ -122,6 +126,15 @@ export class Arrival {
     this.#stopFrame = undefined
     if (this.#updates.length === 0) return
     applyRemote(this.#doc, this.#updates.splice(0))
+  }
+
+  #tellProgress(): void {
+    const seq = this.cursor?.seq ?? 0
+    if (this.#head === undefined) return
+    if (seq < this.#head) return this.#events.progress(seq / this.#head)
+    this.#head = undefined
+    this.apply()
+    this.#events.complete()
   }
 
   #take(updates: readonly Uint8Array[], cursor: Cursor): void {
