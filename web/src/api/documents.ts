@@ -5,8 +5,8 @@ export interface NewDocument {
   id: string
 }
 
-export function createDocument(title?: string): Promise<NewDocument> {
-  return call('POST', '/api/documents', { kind: 'rich', ...(title ? { title } : {}) })
+export function createDocument(title: string): Promise<NewDocument> {
+  return call('POST', '/api/documents', { kind: 'rich', title })
 }
 
 export function renameDocument(id: string, title: string): Promise<void> {

@@ -62,7 +62,7 @@ function LazyDocument(props: Parameters<DocumentModule['DocumentPage']>[0]) {
 function Message({ text, home, reload }: { text: string; home?: boolean; reload?: boolean }) {
   return (
     <main class="empty">
-      <p role="status">{text}</p>
+      <h1>{text}</h1>
       {home && <a href="/">{t.home}</a>}
       {reload && <button onClick={() => location.reload()}>{t.reload}</button>}
     </main>

@@ -4,7 +4,6 @@ import { Collaboration } from '@tiptap/extension-collaboration'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type * as Y from 'yjs'
 import { caretsOf, type Carets } from './carets'
-import { rendered } from './rendered'
 import { schema } from './schema'
 import { Toolbar } from './toolbar'
 
@@ -28,12 +27,7 @@ export function Editor({ doc, carets, editable, label, placeholder }: EditorProp
   useEffect(() => {
     const made = new Tiptap({
       element: place.current,
-      extensions: [
-        ...schema,
-        rendered,
-        Collaboration.configure({ document: doc, field: FIELD }),
-        caretsOf(carets),
-      ],
+      extensions: [...schema, Collaboration.configure({ document: doc, field: FIELD }), caretsOf(carets)],
       editable: false,
       injectCSS: false,
       editorProps: {

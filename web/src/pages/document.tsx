@@ -63,6 +63,7 @@ function Opened({ id, me, open, kept }: { id: string; me: Me; open: OpenDocument
         >
           <Icon name="back" />
         </a>
+        <h1 class="hidden">{facts?.title ?? t.untitled}</h1>
         {facts && shown ? <Title id={id} title={facts.title} editable={editable} /> : <span class="title" />}
         <People presence={provider.presence} />
         <StatusLine status={status} />

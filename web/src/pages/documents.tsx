@@ -84,7 +84,7 @@ export function DocumentsPage({ trash, me, connection }: DocumentsPageProps) {
 
 function Row({ row, list }: { row: DocumentRow; list: LiveList }) {
   const asking = useSignal<'rename' | 'delete' | undefined>(undefined)
-  const title = row.title || t.untitled
+  const title = row.title
   const close = (): void => void (asking.value = undefined)
   return (
     <li class="row" data-testid="row" data-document={row.id}>
@@ -126,7 +126,7 @@ function actionsFor(
   list: LiveList,
   ask: (question: 'rename' | 'delete') => void,
 ): MenuItem[] {
-  const title = row.title || t.untitled
+  const title = row.title
   const put = (trashed: boolean): void => list.put({ ...row, trashed })
   const restore = (): Promise<void> =>
     attempt(async () => {
@@ -188,7 +188,7 @@ function Rename({ row, list, onClose }: { row: DocumentRow; list: LiveList; onCl
 }
 
 function create(): Promise<void> {
-  return attempt(async () => navigate(`/d/${(await createDocument()).id}`))
+  return attempt(async () => navigate(`/d/${(await createDocument(t.untitled)).id}`))
 }
 
 /** Does it, or says why not. */

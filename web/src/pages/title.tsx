@@ -16,12 +16,13 @@ export function Title({ id, title, editable }: TitleProps) {
   useEffect(() => {
     // Somebody else's new title waits until our own is finished.
     if (document.activeElement !== field.current) field.current!.value = title
-    document.title = `${title || t.untitled} · SeSoDocs`
+    document.title = `${title} · SeSoDocs`
   }, [title])
 
   const save = async (): Promise<void> => {
     const written = field.current!.value.trim()
-    if (written === title) return
+    if (written === '') field.current!.value = title
+    if (written === '' || written === title) return
     try {
       await renameDocument(id, written)
     } catch (error) {
@@ -43,6 +44,7 @@ export function Title({ id, title, editable }: TitleProps) {
       readOnly={!editable}
       autocomplete="off"
       spellcheck={false}
+      onFocus={() => title === t.untitled && field.current!.select()}
       onBlur={save}
       onKeyDown={onKeyDown}
       data-testid="title"
