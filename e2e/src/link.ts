@@ -66,34 +66,30 @@ export class Link {
   #join(near: Socket): void {
     const far = connect({ port: this.#toPort, host: '127.0.0.1', noDelay: true })
     near.setNoDelay(true)
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
+    for (const socket of [near, far]) {
       this.#sockets.add(socket)
       socket.on('error', () => {})
-      socket.once('close', () => {
-        this.#sockets.delete(socket)
-        other.destroy()
-      })
+      socket.once('close', () => this.#sockets.delete(socket))
     }
     void this.#carry(near, far, 'up')
     void this.#carry(far, near, 'down')
   }
 
-  /** Reads no faster than the link carries, so that the sender feels it. */
+  /** Reads no faster than the link carries, so that the sender feels it. What was sent before an end still arrives. */
   async #carry(from: Socket, to: Socket, direction: 'up' | 'down'): Promise<void> {
     const { bytesPerSecond, delayMs = 0 } = this.#options
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
-        for (let at = 0; at < chunk.length; at += pieceBytes) {
+        for (let at = 0; at < chunk.length && !to.destroyed; at += pieceBytes) {
           const piece = chunk.subarray(at, at + pieceBytes)
           await this.#open
           if (bytesPerSecond) await this.#turn(direction, (piece.length / bytesPerSecond) * 1000)
           if (delayMs) setTimeout(() => to.writable && to.write(piece), delayMs)
-          else if (!to.write(piece)) await Promise.race([once(to, 'drain'), once(to, 'close')])
+          else if (!to.write(piece) && !to.destroyed)
+            await Promise.race([once(to, 'drain'), once(to, 'close')])
         }
       }
+      await this.#open
       to.end()
     } catch {
       to.destroy()

@@ -63,7 +63,7 @@ test('D3, busy: the page says that it is not saved, tries again, and all is save
   const slow = await staged(slowDisk(server, 5_000))
   // Ana's own program keeps the server so busy that her page gets no turn.
   const program = await Connection.to(server.url, ana)
-  await program.ask('open', { doc })
+  await program.ask('open', { doc, schema: 1 })
   const { writer } = new Copy(doc)
   const updates = ballast(writer)
   const answers = Array.from({ length: 40 }, (_, at) =>

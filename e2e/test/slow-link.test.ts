@@ -10,10 +10,11 @@ import { Random } from '../src/random'
 import { Server } from '../src/server'
 import { staged } from '../src/stage'
 
-const documentBytes = 10_000_000
+const paragraphsCount = 2_500
+const paragraphChars = 4_000
 const megabitBytes = 125_000
 
-/** Writes a rich document of about this length: paragraphs of 4,000 letters that no compression shortens much. */
+/** Writes a rich document of 10 MB: paragraphs of letters that no compression shortens much. */
 async function writeBook(server: Server, person: Person, doc: string): Promise<void> {
   const random = new Random(1)
   const copy = new Copy(doc)
@@ -21,17 +22,15 @@ async function writeBook(server: Server, person: Person, doc: string): Promise<v
   const book = new Y.Doc()
   book.clientID = copy.writer
   book.on('update', (update: Uint8Array) => void copy.edit(update))
-  const letters = () =>
-    Array.from({ length: 400 }, () => random.next().toString(36).slice(2, 12).padEnd(10, ' ')).join('')
+  const letters = (length: number) =>
+    String.fromCharCode(...Array.from({ length }, () => 33 + random.below(90)))
   const content = book.getXmlFragment('content')
-  for (let bytes = 0; bytes < documentBytes;) {
+  for (let written = 0; written < paragraphsCount;) {
     book.transact(() => {
-      for (let at = 0; at < 50; at++) {
+      for (const end = written + 50; written < end; written++) {
         const paragraph = new Y.XmlElement('paragraph')
-        const text = letters()
-        paragraph.insert(0, [new Y.XmlText(text)])
+        paragraph.insert(0, [new Y.XmlText(letters(paragraphChars))])
         content.push([paragraph])
-        bytes += text.length
       }
     })
   }
@@ -70,7 +69,8 @@ test('D6: a document of 10 MB opens over 1 Mbit/s with a progress bar and withou
     `10 MB over 1 Mbit/s: ${((performance.now() - startedMs) / 1000).toFixed(0)} s, ${shares.length} steps of progress`,
   )
   expect(shares.length, 'steps of progress').toBeGreaterThan(20)
-  await desk.content.waitFor()
+  expect(shares.toSorted((a, b) => a - b)).toEqual(shares)
+  expect((await desk.paragraphs()).length, 'paragraphs when "Saved" is said').toBe(paragraphsCount)
   await desk.page.keyboard.press('Control+Home')
   await desk.content.click({ position: { x: 20, y: 20 } })
   await desk.type('read ')
