@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use engine::{
     document::{Document, DocumentId},
     metrics::Metrics,
+    person::SessionId,
     rooms::{Clock, Rooms},
     store::Store,
 };
@@ -46,6 +47,13 @@ impl App {
         self.rooms.changed(Arc::clone(&document));
         if let Some(live) = self.live.get() {
             live.document_changed(document);
+        }
+    }
+
+    /// These sessions ended, here or elsewhere: nothing more is taken from their connections, which are told so.
+    pub(crate) fn sessions_ended(&self, sessions: &[SessionId]) {
+        if let Some(live) = self.live.get() {
+            live.end_sessions(sessions);
         }
     }
 

@@ -71,8 +71,7 @@ async fn serve(config: Config) -> Result<(), String> {
     let watching = tokio::spawn({
         let app = Arc::clone(&app);
         async move {
-            let tell = |ended: &[_]| app.live.get().into_iter().for_each(|live| live.end_sessions(ended));
-            app.sessions.watch(tell).await;
+            app.sessions.watch(|ended| app.sessions_ended(ended)).await;
         }
     });
     say(&format!("SeSoDocs listens on http://{address}"));

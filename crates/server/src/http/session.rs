@@ -101,6 +101,8 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
 pub(super) async fn sign_out(State(app): State<Arc<App>>, signed: Result<Signed, Error>) -> Result<Response, Error> {
     if let Ok(signed) = signed {
         app.sessions.end(signed.session.id).await?;
+        // Who hears that they are signed out may rely on it: not even the next edit is taken.
+        app.sessions_ended(&[signed.session.id]);
     }
     Ok((StatusCode::NO_CONTENT, cookie(app.sessions.no_cookie())).into_response())
 }
