@@ -23,6 +23,7 @@ use socketioxide::{
     socket::Socket,
 };
 use socketioxide_core::Value;
+use tokio::sync::Semaphore;
 
 use super::{
     document::{Documents, Shared},
@@ -44,6 +45,8 @@ pub(super) struct Connection {
     line: Arc<Line>,
     documents: Arc<Documents>,
     shared: Arc<Shared>,
+    /// How many lists may be read for it at once.
+    listing: Arc<Semaphore>,
     /// It left, or was made to: whatever still comes is refused.
     has_left: AtomicBool,
     /// The session is watched, and the person's place taken, as long as this lives.
@@ -60,6 +63,7 @@ impl Connection {
         kept: (Held, Place),
     ) -> Arc<Self> {
         let (person, session) = (signed.person.id, signed.session.id);
+        let listing = Arc::new(Semaphore::new(shared.limits.lists_at_once));
         let documents = Documents::new(Arc::clone(&shared), number, person, signed.person.name.as_str().into(), budget);
         Arc::new(Self {
             number,
@@ -67,6 +71,7 @@ impl Connection {
             person,
             line,
             documents,
+            listing,
             shared,
             has_left: AtomicBool::new(false),
             _kept: kept,
@@ -125,8 +130,12 @@ impl Connection {
     }
 
     fn list(&self, request: ListRequest, peer: Peer, reply: Reply) {
+        let Ok(reading) = Arc::clone(&self.listing).try_acquire_owned() else {
+            return reply.send(&ErrorOut::from(Refusal::Busy));
+        };
         let (number, person, lists) = (self.number, self.person, Arc::clone(&self.shared.lists));
         tokio::spawn(async move {
+            let _reading = reading;
             match lists.show(number, person, peer, &request).await {
                 Ok(page) => reply.send(&page),
                 Err(refusal) => reply.send(&ErrorOut::from(refusal)),

@@ -85,6 +85,9 @@ impl Documents {
         reply: Reply,
     ) {
         self.close(document);
+        if peer.is_behind() {
+            return reply.send(&ErrorOut::from(Refusal::Busy));
+        }
         let Some(place) = self.budget.document(&self.shared.limits) else {
             return reply.send(&ErrorOut::from(Refusal::TooMany));
         };
@@ -111,7 +114,10 @@ impl Documents {
     ) -> OpenAnswer {
         let refused = Arc::clone(refused);
         Box::new(move |result| match result {
-            Ok(opened) => reply.send(&OpenOut::new(&opened, self.connection)),
+            Ok(opened) => {
+                let bytes = opened.start.updates.len() + opened.start.snapshot.as_ref().map_or(0, Bytes::len);
+                reply.send_large(&OpenOut::new(&opened, self.connection), bytes);
+            }
             Err(refusal) => {
                 refused.swap(true, AcqRel);
                 self.forget(document, number);

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes, HttpBody, to_bytes},
     extract::{Request, State},
     http::{
         HeaderMap, Method, StatusCode, Uri,
@@ -152,6 +152,7 @@ impl Gate {
             () = ended.cancelled() => fault(StatusCode::BAD_REQUEST, 1, "Session ID unknown"),
         };
         line.polled();
+        line.wrote(usize::try_from(response.body().size_hint().lower()).unwrap_or(usize::MAX));
         response
     }
 

@@ -42,6 +42,10 @@ pub(crate) struct Limits {
     pub(crate) silent_after: Duration,
     /// How long a connection lasts that was told to go, so that it can hear why.
     pub(crate) farewell: Duration,
+    /// With so much waiting to be written, a connection is given nothing large that it asks for.
+    pub(crate) behind_bytes: usize,
+    /// Lists that are read for one connection at a time.
+    pub(crate) lists_at_once: usize,
     /// Messages that wait for one connection.
     pub(crate) waiting_messages: usize,
     /// The largest edit, assembled.
@@ -76,6 +80,8 @@ impl From<&config::Limits> for Limits {
             stalled_after: Duration::from_secs(10),
             silent_after: Duration::from_secs(30),
             farewell: Duration::from_secs(2),
+            behind_bytes: 1 << 20,
+            lists_at_once: 4,
             waiting_messages: 1024,
             edit_bytes: 8 << 20,
             unfinished_bytes: 256 << 20,

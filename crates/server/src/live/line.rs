@@ -29,6 +29,8 @@ pub(super) struct Line {
     cut: CancellationToken,
     /// What came before anybody joined, in bytes.
     received: AtomicUsize,
+    /// What was queued and has not been written, about, in bytes.
+    queued: AtomicUsize,
     /// The budget of the person who joined.
     joined: OnceLock<Arc<Budget>>,
     state: Mutex<State>,
@@ -42,8 +44,10 @@ struct State {
     newcomer: Option<Newcomer>,
     /// Since when a message is incomplete, or an attachment missing.
     owed_since: Option<Instant>,
-    /// When the last polling request ended, if that is how the peer speaks.
+    /// When the peer last polled, if that is how it speaks.
     polled: Option<Instant>,
+    /// It speaks through a WebSocket.
+    is_upgraded: bool,
 }
 
 /// The peer sent more than a stranger may.
@@ -59,8 +63,15 @@ impl Line {
                 credentials.append(&name, value.clone());
             }
         }
-        let state = State { credentials, newcomer: Some(newcomer), owed_since: None, polled: None };
-        Self { limits, cut, received: AtomicUsize::new(0), joined: OnceLock::new(), state: Mutex::new(state) }
+        let state = State { credentials, newcomer: Some(newcomer), owed_since: None, polled: None, is_upgraded: false };
+        Self {
+            limits,
+            cut,
+            received: AtomicUsize::new(0),
+            queued: AtomicUsize::new(0),
+            joined: OnceLock::new(),
+            state: Mutex::new(state),
+        }
     }
 
     /// The credentials, once: nothing else of the request is kept, and these not for long.
@@ -96,12 +107,31 @@ impl Line {
 
     /// A polling request came or was answered.
     pub(super) fn polled(&self) {
-        self.state.lock().polled = Some(Instant::now());
+        let mut state = self.state.lock();
+        state.polled = (!state.is_upgraded).then(Instant::now);
     }
 
-    /// The peer speaks through a WebSocket from now on.
+    /// The peer speaks through a WebSocket from now on; its last polling request may still be answered.
     pub(super) fn upgraded(&self) {
-        self.state.lock().polled = None;
+        let mut state = self.state.lock();
+        state.is_upgraded = true;
+        state.polled = None;
+    }
+
+    /// So many bytes are to be written.
+    pub(super) fn queue(&self, bytes: usize) {
+        self.queued.fetch_add(bytes, Relaxed);
+    }
+
+    /// So many bytes were written.
+    pub(super) fn wrote(&self, bytes: usize) {
+        // What is written is more than what was queued, by its wrapping: there is nothing below zero.
+        let _ = self.queued.fetch_update(Relaxed, Relaxed, |queued| Some(queued.saturating_sub(bytes)));
+    }
+
+    /// Whether so much waits to be written that nothing large should be added.
+    pub(super) fn is_behind(&self) -> bool {
+        self.queued.load(Relaxed) > self.limits.behind_bytes
     }
 
     /// The peer was told to go: it has a moment to hear of it.
@@ -198,10 +228,30 @@ mod tests {
         idle.inspect(later(31));
         assert!(idle.ended().is_cancelled());
 
+        let upgraded = line(&newcomers, &HeaderMap::new());
+        upgraded.polled();
+        upgraded.upgraded();
+        upgraded.polled();
+        upgraded.inspect(later(3600));
+        assert!(!upgraded.ended().is_cancelled());
+
         let silent = line(&newcomers, &HeaderMap::new());
         silent.polled();
         silent.inspect(later(31));
         assert!(silent.ended().is_cancelled());
+    }
+
+    #[test]
+    fn who_does_not_read_is_behind_until_it_does() {
+        let line = line(&newcomers(), &HeaderMap::new());
+        let limit = Limits::for_tests().behind_bytes;
+        line.wrote(1000);
+        line.queue(limit);
+        assert!(!line.is_behind());
+        line.queue(1);
+        assert!(line.is_behind());
+        line.wrote(500);
+        assert!(!line.is_behind());
     }
 
     #[tokio::test(start_paused = true)]

@@ -38,6 +38,19 @@ impl Peer {
         self.socket.emit(event, data).is_ok()
     }
 
+    fn tell_large(&self, event: &'static str, data: &impl Serialize, bytes: usize) -> bool {
+        let told = self.tell(event, data);
+        if told {
+            self.line.queue(bytes);
+        }
+        told
+    }
+
+    /// Whether it should be given nothing large for now: it does not read what it was given.
+    pub(super) fn is_behind(&self) -> bool {
+        self.line.is_behind()
+    }
+
     /// Leaves the namespace, with the client's knowledge, and gives it a moment to hang up.
     pub(super) fn dismiss(&self) {
         // If even this cannot be queued, the client hears of nothing: then it ends at once.
@@ -53,12 +66,12 @@ impl Outlet for Peer {
         match message {
             Message::Edits { from, to, updates } => {
                 let head = EditsOut { doc: document, from: *from, seq: to.seq, tag: to.tag };
-                self.tell("edits", &(head, updates))
+                self.tell_large("edits", &(head, updates), updates.len())
             }
             Message::Snapshot { part, parts, through, bytes } => {
                 let (part, parts) = (*part, *parts);
                 let head = SnapshotOut { doc: document, part, parts, seq: through.seq, tag: through.tag };
-                self.tell("snapshot", &(head, bytes))
+                self.tell_large("snapshot", &(head, bytes), bytes.len())
             }
             Message::Presence(people) => self.tell("presence", &PresenceOut::new(document, people)),
             Message::Changed { document, role } => self.tell("doc:changed", &ChangedOut::now(document, *role)),
@@ -84,6 +97,12 @@ pub(super) struct Reply {
 impl Reply {
     pub(super) fn new(ack: AckSender, line: Arc<Line>) -> Self {
         Self { ack, line }
+    }
+
+    /// As [`Reply::send`], with so many bytes.
+    pub(super) fn send_large(self, answer: &impl Serialize, bytes: usize) {
+        self.line.queue(bytes);
+        self.send(answer);
     }
 
     /// Answers. If there is no room for the answer, the connection ends: an answer that is missing would be waited for.

@@ -90,7 +90,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_out(cx, |inner, cx| inner.poll_write(cx, bytes))
+        let written = self.poll_out(cx, |inner, cx| inner.poll_write(cx, bytes));
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.line.wrote(bytes);
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -46,7 +46,15 @@ pub(crate) async fn handshake(
     server: &Server,
     headers: &[(&'static str, String)],
 ) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, tungstenite::Error> {
-    let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket", server.address);
+    handshake_for(server, headers, "").await
+}
+
+async fn handshake_for(
+    server: &Server,
+    headers: &[(&'static str, String)],
+    session: &str,
+) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, tungstenite::Error> {
+    let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket{session}", server.address);
     let mut request = url.into_client_request().unwrap();
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
@@ -87,6 +95,22 @@ impl Client {
         let headers = [("cookie", who.cookie.clone()), ("origin", format!("http://{}", server.address))];
         let mut client = Self::over(handshake(server, &headers).await.unwrap());
         client.frame().await.unwrap();
+        client
+    }
+
+    /// A WebSocket for a session that polls, which was asked whether it works.
+    pub(crate) async fn probing(server: &Server, who: &Person, session: &str) -> Self {
+        let headers = [("cookie", who.cookie.clone()), ("origin", format!("http://{}", server.address))];
+        let mut client = Self::over(handshake_for(server, &headers, &format!("&sid={session}")).await.unwrap());
+        client.send("2probe").await;
+        assert_eq!(client.frame().await.unwrap().to_text().unwrap(), "3probe");
+        client
+    }
+
+    /// A session that polled, on its WebSocket.
+    pub(crate) async fn upgrading(server: &Server, who: &Person, session: &str) -> Self {
+        let mut client = Self::probing(server, who, session).await;
+        client.send("5").await;
         client
     }
 

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Person, Server};
+use crate::{
+    client::{Client, SOON},
+    server::{Answer, Person, Server},
+};
 
 /// A session that polls.
 struct Polling<'s> {
@@ -54,6 +57,25 @@ async fn a_polling_client_opens_and_writes() {
     }
     assert!(answers.contains("461-/live,1["), "{answers}");
     assert_eq!(server.text(&ana, &document).await, "x");
+}
+
+#[tokio::test]
+async fn a_polling_client_goes_on_as_a_websocket() {
+    let server = Server::start(&[]);
+    let ana = server.sign_up("Ana").await;
+    let document = server.create(&ana, "Plan").await;
+    let polling = Polling::joined(&server, &ana).await;
+    let mut client = Client::upgrading(&server, &ana, &polling.id).await;
+    assert_eq!(client.open(&document).await["role"], "owner");
+    let number = client.type_at(&document, 5, 0).await;
+    assert_eq!(client.answer(number).await["seq"], 1);
+
+    // Who begins to upgrade and leaves is gone: nothing remains that polls for ever.
+    let polling = Polling::joined(&server, &ana).await;
+    let mut half = Client::probing(&server, &ana, &polling.id).await;
+    half.try_send(tokio_tungstenite::tungstenite::Message::text("what?")).await;
+    half.ended(SOON).await;
+    while polling.call("GET", "").await.status == 200 {}
 }
 
 #[tokio::test]
