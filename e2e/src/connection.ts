@@ -87,6 +87,13 @@ export class Connection {
   }
 }
 
+/** Resolves with the code of the refusal, or 'accepted'; or with the message of any other error. */
+export const codeOf = (answer: Promise<unknown>): Promise<string> =>
+  answer.then(
+    () => 'accepted',
+    (error: unknown) => (error instanceof Refused ? error.code : String(error)),
+  )
+
 /** What the server said when it refused the connection: the error object, or the object as JSON in the message. */
 function reason(error: Error & { data?: WireError }): Refused | undefined {
   if (error.data) return new Refused(error.data)

@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto'
 import { afterEach, beforeAll, expect, test } from 'vitest'
 import * as Y from 'yjs'
-import { Connection, Refused } from '../src/connection'
+import { codeOf, Connection } from '../src/connection'
 import { newWriter, TextCopy } from '../src/copy'
 import { boast, dangling, deletesNothing, nestedArrays } from '../src/forgery'
 import { News } from '../src/news'
@@ -62,13 +62,6 @@ afterEach(async () => {
   expect(server.pid).toBe(pid)
   expect((await fetch(`${server.url}/health`)).status).toBe(200)
 })
-
-/** Resolves with the refusal's code, or 'accepted'. */
-const codeOf = (answer: Promise<unknown>): Promise<string> =>
-  answer.then(
-    () => 'accepted',
-    (error: unknown) => (error instanceof Refused ? error.code : String(error)),
-  )
 
 const edit = (connection: Connection, doc: string, client: number, n: number, update: Uint8Array) =>
   codeOf(connection.ask('edit', { doc, client, n, update }))
