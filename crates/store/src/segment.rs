@@ -1,4 +1,5 @@
 //! Segments of history: many entries in few bytes, each as it was written (H1). Only the codec; where they lie is the store's affair.
+//! Entries' tags are not in them, since deflate cannot shrink them: they are computed, and the last one proves them all.
 
 use std::io::{Read, Write};
 
@@ -15,21 +16,22 @@ pub(crate) const SEGMENT_BYTES: usize = 256 * 1024;
 /// Packs the entries that follow `before`: a form, the segment's own tag, and the deflated entries.
 pub(crate) fn pack(before: Cursor, entries: &[Entry]) -> std::io::Result<Vec<u8>> {
     let mut deflater = DeflateEncoder::new(Vec::new(), Compression::default());
+    let mut last_ms = 0;
     for entry in entries {
         let body = entry.body();
         let mut head = Vec::with_capacity(HEAD_BYTES);
-        head.put_i64(entry.time_ms);
-        head.put_slice(&entry.tag.0);
-        head.put_u64(body.len() as u64);
+        head.put_i64(entry.time_ms.wrapping_sub(last_ms));
+        head.put_u32(u32::try_from(body.len()).map_err(std::io::Error::other)?);
         deflater.write_all(&head)?;
         deflater.write_all(&body)?;
+        last_ms = entry.time_ms;
     }
     let deflated = deflater.finish()?;
     let tag = tag(before, &deflated);
     Ok([&[FORMAT], tag.0.as_slice(), &deflated].concat())
 }
 
-/// Reads back what [`pack`] wrote, and proves that it follows `before`, bit for bit (L6).
+/// Reads back what [`pack`] wrote behind `before`, bit for bit. The caller compares the last entry's tag (L6).
 ///
 /// # Errors
 /// [`Damaged`] if anything differs.
@@ -43,29 +45,29 @@ pub(crate) fn unpack(before: Cursor, bytes: &[u8]) -> Result<Vec<Entry>, Damaged
     DeflateDecoder::new(deflated).read_to_end(&mut inflated).map_err(|_| Damaged)?;
     let mut rest = Bytes::from(inflated);
     let mut last = before;
+    let mut last_ms = 0;
     let mut entries = Vec::new();
     while !rest.is_empty() {
-        let entry = next(last, &mut rest)?;
-        last = entry.cursor();
+        let entry = next(last, last_ms, &mut rest)?;
+        (last, last_ms) = (entry.cursor(), entry.time_ms);
         entries.push(entry);
     }
     Ok(entries)
 }
 
-/// Time, tag and length: fixed widths, since deflate makes their zeros disappear.
-const HEAD_BYTES: usize = 24;
+/// The time since the entry before, and the body's length: of fixed width, since deflate makes the zeros disappear.
+const HEAD_BYTES: usize = 12;
 
-fn next(last: Cursor, rest: &mut Bytes) -> Result<Entry, Damaged> {
+fn next(last: Cursor, last_ms: i64, rest: &mut Bytes) -> Result<Entry, Damaged> {
     if rest.len() < HEAD_BYTES {
         return Err(Damaged);
     }
-    let time_ms = rest.get_i64();
-    let tag = Tag(rest.get_u64().to_be_bytes());
-    let length = usize::try_from(rest.get_u64()).map_err(|_| Damaged)?;
+    let time_ms = last_ms.wrapping_add(rest.get_i64());
+    let length = usize::try_from(rest.get_u32()).map_err(|_| Damaged)?;
     if length > rest.len() {
         return Err(Damaged);
     }
-    Entry::read(last, last.seq + 1, time_ms, tag, &rest.split_to(length))
+    Entry::follow(last, time_ms, &rest.split_to(length))
 }
 
 fn tag(before: Cursor, deflated: &[u8]) -> Tag {
@@ -85,7 +87,7 @@ mod tests {
         for n in 1..=count {
             let edit =
                 Edit { person: PersonId(9), writer: 7, n, clock: n as u32, update: Bytes::from(vec![n as u8; 30]) };
-            let entry = Entry::after(last, 1_000 + n as i64, vec![edit]);
+            let entry = Entry::after(last, [i64::MIN, i64::MAX, -1, 1_000][n as usize % 4], vec![edit]);
             last = entry.cursor();
             entries.push(entry);
         }

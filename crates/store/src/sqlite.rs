@@ -321,8 +321,12 @@ mod tests {
     async fn f3_a_transaction_that_sqlite_ended_stores_nothing_more() {
         let data = tempfile::tempdir().unwrap();
         let store = Arc::new(Sqlite::open(data.path(), Metrics::default()).unwrap());
-        // As SQLITE_FULL does, behind the code's back.
-        let answers = in_one_group(&store, |tx| tx.execute("ROLLBACK", [])).await;
+        // As SQLITE_FULL does, behind the code's back: what follows would be stored at once, and alone.
+        let half = |tx: &Tx<'_>| {
+            tx.execute("ROLLBACK", [])?;
+            people::create(tx, person("half"), None)
+        };
+        let answers = in_one_group(&store, half).await;
         for answer in answers {
             assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
         }

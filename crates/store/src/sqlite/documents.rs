@@ -111,7 +111,7 @@ pub(super) fn list(tx: &Tx<'_>, query: &ListQuery) -> Result<Page, Fault> {
     );
     let person = query.person.0.cast_signed();
     let wanted = query.title.as_deref().map(fold).unwrap_or_default();
-    let limit = query.limit + 1;
+    let limit = query.limit.saturating_add(1);
     let read = |row: &Row<'_>| listed(tx, row);
     // The first page begins before all that there can be.
     let mut documents = match (query.sort, &query.after) {

@@ -6,6 +6,7 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -153,14 +154,14 @@ fn newest(data: &Path) -> Result<Option<u64>, OpenError> {
     Ok(newest)
 }
 
-/// Makes a folder and those above it, syncing the folder above each one that is made.
+/// Makes a folder and those above it, for their owner alone, syncing the folder above each one that is made.
 fn make_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
     let above = parent(path);
     make_folder(above)?;
-    match fs::create_dir(path) {
+    match fs::DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => File::open(above)?.sync_all(),
     }

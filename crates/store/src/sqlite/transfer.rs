@@ -2,8 +2,9 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -23,6 +24,9 @@ pub fn backup(data: &Path, file: &Path) -> Result<(), OpenError> {
     let folder = super::enter(data, super::Missing::Refuse)?;
     let partial = beside(file, ".partial");
     remove_if_there(&partial)?;
+    // It holds everybody's password hash: for its owner alone.
+    let own = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial);
+    own.map_err(cannot("make", &partial))?;
     let failed = |error: rusqlite::Error| OpenError(format!("the backup failed: {}", connection::described(&error)));
     let source = connection::open_reader(&folder.database).map_err(failed)?;
     copy_all(&source, &partial).map_err(failed)?;

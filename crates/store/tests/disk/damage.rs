@@ -1,6 +1,6 @@
 //! L6: a flipped bit in what is stored makes its document corrupt, and no other; never is anything read shorter or different.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use engine::{
     document::DocumentId,
@@ -63,6 +63,7 @@ async fn l6_a_flipped_bit_harms_its_document_alone() {
     let hurt = marked(&store, 0xA1).await;
     let whole = marked(&store, 0xB2).await;
     store.close().await.unwrap();
+    let segment = segment(data.path(), &hurt);
     let file = fs::read(database(data.path())).unwrap();
     let tag = |entry: &Entry| entry.tag.0.to_vec();
     // A tag of eight bytes that stands in two tables or in an index is found by what stands beside it.
@@ -73,7 +74,7 @@ async fn l6_a_flipped_bit_harms_its_document_alone() {
         ("an entry's tag", find(&file, &tag(&hurt.entries[5])), 8),
         ("a snapshot's update", find(&file, &snapshot), snapshot.len()),
         ("a snapshot's writers", find(&file, &snapshot) - 12, 12),
-        ("a segment", find_segment(&file, &hurt), 60),
+        ("a segment", find(&file, &segment), segment.len()),
         ("the head's tag", find_head(&file, &hurt), 8),
     ];
     for (what, place, length) in places {
@@ -83,7 +84,8 @@ async fn l6_a_flipped_bit_harms_its_document_alone() {
             damaged[at] ^= 1 << bit;
             fs::write(database(data.path()), &damaged).unwrap();
             let store = open(data.path());
-            let error = read_all(&store, &hurt).await.expect_err(what);
+            let read = read_all(&store, &hurt).await;
+            let error = read.expect_err(&format!("{what}, byte {at} of {place}, {length}"));
             assert!(matches!(error, StoreError::Corrupt(_)), "{what}, byte {at}: {error}");
             assert_eq!(read_all(&store, &whole).await, Ok(()), "{what}, byte {at}");
             store.close().await.unwrap();
@@ -91,13 +93,11 @@ async fn l6_a_flipped_bit_harms_its_document_alone() {
     }
 }
 
-/// The segment is its form, its tag, and what deflate made; its row ends with the tag of its last entry before the body.
-fn find_segment(file: &[u8], document: &Marked) -> usize {
-    let tag = document.entries[3].tag.0;
-    let mut places = file.windows(9).enumerate();
-    let (place, _) =
-        places.find(|(_, window)| window[..8] == tag && window[8] == 1).expect("the segment is in the file");
-    place + 8
+/// What SQLite says is the document's segment.
+fn segment(data: &Path, document: &Marked) -> Vec<u8> {
+    let database = rusqlite::Connection::open(database(data)).unwrap();
+    let sql = "SELECT body FROM log WHERE first = 1 AND document = (SELECT key FROM documents WHERE id = ?)";
+    database.query_row(sql, [document.id.0.to_be_bytes()], |row| row.get(0)).unwrap()
 }
 
 /// The document's row is the only one that holds the tag of its last entry behind its id.

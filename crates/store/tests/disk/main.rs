@@ -11,11 +11,12 @@ mod walk;
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use engine::store::Health;
+use engine::store::{Health, StoreError};
 use store::{StoreUrl, sqlite::Sqlite};
 
 use build::*;
@@ -90,6 +91,40 @@ async fn f1_the_log_does_not_grow_for_ever() {
 }
 
 #[tokio::test]
+async fn f2_a_start_while_somebody_reads_waits_for_the_end_of_it() {
+    let running = tempfile::tempdir().unwrap();
+    let id = {
+        let store = open(running.path());
+        let id = created(&store).await;
+        filled(&store, id, 3).await;
+        id
+    };
+    let data = killed(running.path());
+    // As a backup does that was begun before.
+    let reader = rusqlite::Connection::open(database(data.path())).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM log").unwrap();
+    let store = open(data.path());
+    assert!(matches!(&*store.health().borrow(), Health::Full(why) if why.contains("reading")));
+    let entries = store.load(id).await.unwrap().tail;
+    let next = entry(entries[2].cursor());
+    let refused = store.append(id, Arc::clone(&next)).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    reader.execute_batch("ROLLBACK").unwrap();
+    store.health().wait_for(|health| *health == Health::Ready).await.unwrap();
+    store.append(id, next).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_and_a_backup_are_for_their_owner_alone() {
+    let above = tempfile::tempdir().unwrap();
+    let (data, file) = (above.path().join("data"), above.path().join("backup"));
+    let _store = open(&data);
+    store::backup(&data, &file).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&data), mode(&file)), (0o700, 0o600));
+}
+
+#[tokio::test]
 async fn f4_a_folder_has_one_server() {
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
@@ -114,7 +149,7 @@ async fn f4_the_command_line_works_beside_a_server_and_the_server_notices() {
     beside.change_person(ana.id, disable).await.unwrap();
     beside.close().await.unwrap();
     assert_ne!(server.sessions_version().await.unwrap(), before);
-    is(server.session(open_session.id).await, engine::store::StoreError::NotFound);
+    is(server.session(open_session.id).await, StoreError::NotFound);
     assert_eq!(server.person_named("rui").await.unwrap().id, rui.id);
     let id = created(&server).await;
     filled(&server, id, 3).await;
