@@ -1,6 +1,8 @@
 //! The contract of `engine::store`, rule by rule, held by every store: each test runs on each of them.
 //! What only a disk can do wrong is in `faults.rs`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests end where they cannot go on")]
+
 mod build;
 mod documents;
 mod log;

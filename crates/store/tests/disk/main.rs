@@ -1,6 +1,8 @@
 //! The SQLite store and its folder: what lasts, what is noticed, what is refused (rules F4 to F6, L6). Damage is done to the
 //! files' own bytes. Faults of the disk are in `faults/`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests end where they cannot go on")]
+
 #[path = "../contract/build.rs"]
 #[allow(dead_code, reason = "shared with the contract, which uses all of it")]
 mod build;

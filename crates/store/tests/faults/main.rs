@@ -1,6 +1,8 @@
 //! Faults of the disk, made by `strace` and by a small tmpfs, and kills between any two steps: rules F1 to F5.
 //! Each happens to a process of its own; what it leaves is then opened and judged here.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests end where they cannot go on")]
+
 #[path = "../contract/build.rs"]
 #[allow(dead_code, reason = "shared with the contract, which uses all of it")]
 mod build;
