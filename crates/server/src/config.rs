@@ -143,7 +143,7 @@ impl FromStr for PublicUrl {
             _ => return Err(EXPECTED),
         };
         let authority = uri.authority().ok_or(EXPECTED)?;
-        if uri.path().trim_end_matches('/') != "" || uri.query().is_some() || authority.as_str().contains('@') {
+        if !uri.path().trim_end_matches('/').is_empty() || uri.query().is_some() || authority.as_str().contains('@') {
             return Err(EXPECTED);
         }
         let host = authority.host().to_ascii_lowercase();

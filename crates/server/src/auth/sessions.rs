@@ -11,7 +11,6 @@ use engine::{
     store::{Store, StoreError},
 };
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 use super::{
     cookie::Jar,
@@ -33,8 +32,6 @@ pub(crate) struct Sessions {
     clock: Clock,
     /// Sessions with open connections: how many, and when they end by themselves.
     held: Mutex<HashMap<SessionId, Hold>>,
-    /// A session ended here: do not wait for the next round.
-    ended: Notify,
 }
 
 #[derive(Clone, Copy)]
@@ -62,7 +59,7 @@ pub(crate) struct Held {
 
 impl Sessions {
     pub(crate) fn new(store: Arc<dyn Store>, secret: &[u8], jar: Jar, clock: Clock) -> Self {
-        Self { store, signer: Signer::new(secret), jar, clock, held: Mutex::default(), ended: Notify::new() }
+        Self { store, signer: Signer::new(secret), jar, clock, held: Mutex::default() }
     }
 
     /// Begins a session of somebody who has proved who it is; returns its token.
@@ -146,14 +143,12 @@ impl Sessions {
         Ok((signed, held))
     }
 
-    /// Ends a session; its connections hear of it through [`Sessions::watch`].
+    /// Ends a session. Its connections hear of it through [`Sessions::watch`], or at once from whoever calls this.
     ///
     /// # Errors
     /// `Unavailable` if it could not be written.
     pub(crate) async fn end(&self, session: SessionId) -> Result<(), StoreError> {
-        self.store.end_session(session).await?;
-        self.ended.notify_one();
-        Ok(())
+        self.store.end_session(session).await
     }
 
     /// Tells which sessions with open connections ended, whoever ended them: this server, another, or the command line.
@@ -163,10 +158,7 @@ impl Sessions {
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut seen = None;
         loop {
-            tokio::select! {
-                _ = every.tick() => {}
-                () = self.ended.notified() => {}
-            }
+            every.tick().await;
             let version = self.store.sessions_version().await.ok();
             let all = version.is_some() && version != seen;
             let (ended, is_complete) = self.compare(all).await;

@@ -16,6 +16,8 @@ mod text;
 
 use std::sync::Arc;
 
+use self::error::Error;
+use crate::{app::App, visitors::Visitor};
 use axum::{
     Router,
     extract::{Request, State},
@@ -24,8 +26,6 @@ use axum::{
     response::Response,
     routing::{get, post, put},
 };
-use self::error::Error;
-use crate::{app::App, visitors::Visitor};
 
 /// Every route.
 pub(crate) fn routes(app: &Arc<App>) -> Router {

@@ -129,9 +129,11 @@ impl Live {
         ended.retain(|joined| sessions.contains(&joined.connection.session()));
         for Joined { connection, peer } in ended {
             connection.revoke();
-            peer.tell("session:ended", &Ended { code: Refusal::Unauthenticated.code() });
-            peer.dismiss();
-            self.board.leave(connection.number());
+            // Told once, also if two hear of the end at the same time.
+            if self.board.leave(connection.number()) {
+                peer.tell("session:ended", &Ended { code: Refusal::Unauthenticated.code() });
+                peer.dismiss();
+            }
         }
     }
 
@@ -206,7 +208,9 @@ impl Board {
         let connection = Connection::new(number, &signed, Arc::clone(&line), budget, shared, (held, place));
         socket.on_fallback(Handler(Arc::clone(&connection)));
         let board = Arc::clone(self);
-        socket.on_disconnect(async move || board.leave(number));
+        socket.on_disconnect(async move || {
+            board.leave(number);
+        });
         // From here on it hears when its session ends.
         self.keep(Joined { connection, peer: Peer::new(socket.clone(), line) });
         Ok(())
@@ -218,14 +222,16 @@ impl Board {
         self.metrics.connections.set(all.len() as i64);
     }
 
-    fn leave(&self, number: u64) {
+    /// Takes a connection out; `false` if it had left already.
+    fn leave(&self, number: u64) -> bool {
         let mut all = self.joined.lock();
         let gone = all.remove(&number);
         self.metrics.connections.set(all.len() as i64);
         drop(all);
-        if let Some(Joined { connection, .. }) = gone {
+        if let Some(Joined { connection, .. }) = &gone {
             connection.leave();
         }
+        gone.is_some()
     }
 
     fn everybody(&self) -> Vec<Joined> {

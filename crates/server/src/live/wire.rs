@@ -477,4 +477,5 @@ fn as_text<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> Resu
 }
 
 #[cfg(test)]
+#[path = "wire/tests.rs"]
 mod tests;

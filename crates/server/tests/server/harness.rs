@@ -169,7 +169,7 @@ impl Request<'_> {
     }
 
     /// With the origin of the server's own pages.
-    pub(crate) fn from_its_page(self) -> Self {
+    pub(crate) fn with_own_origin(self) -> Self {
         let origin = format!("origin: http://{}", self.server.address);
         self.line(&origin)
     }

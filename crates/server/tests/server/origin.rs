@@ -8,7 +8,7 @@ use crate::harness::{Live, PASSWORD, Server, shared};
 fn a1_writes_with_a_cookie_come_from_our_own_pages_only() {
     let token = shared().person("origin").token;
     let write = || shared().request("POST", "/api/documents").json(json!({ "kind": "rich" })).cookie(&token);
-    assert_eq!(write().from_its_page().send().status, 201);
+    assert_eq!(write().with_own_origin().send().status, 201);
     assert!(write().send().is(403, "bad_origin"), "none");
     for origin in ["http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:1", "http://localhost"] {
         let answer = write().line(&format!("origin: {origin}")).send();
