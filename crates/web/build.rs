@@ -11,15 +11,8 @@ use std::{env, fs};
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
 /// What the pages are made from; a change of anything else builds nothing.
-const SOURCES: [&str; 7] = [
-    "src",
-    "public",
-    "index.html",
-    "package.json",
-    "package-lock.json",
-    "tsconfig.json",
-    "vite.config.ts",
-];
+const SOURCES: [&str; 7] =
+    ["src", "public", "index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts"];
 
 fn main() {
     if let Err(error) = run() {
@@ -45,9 +38,7 @@ fn run() -> Fallible<()> {
 
 /// Runs npm in `web/`: packages only when the lock file is another one, then the build.
 fn build_pages(out: &Path) -> Fallible<PathBuf> {
-    let web = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?)
-        .join("../../web")
-        .canonicalize()?;
+    let web = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../../web").canonicalize()?;
     for source in SOURCES {
         println!("cargo::rerun-if-changed={}", web.join(source).display());
     }
@@ -58,18 +49,7 @@ fn build_pages(out: &Path) -> Fallible<PathBuf> {
         fs::write(&stamp, lock)?;
     }
     let dist = out.join("dist");
-    npm(
-        &web,
-        &[
-            "run",
-            "build",
-            "--",
-            "--logLevel",
-            "warn",
-            "--outDir",
-            &dist.to_string_lossy(),
-        ],
-    )?;
+    npm(&web, &["run", "build", "--", "--logLevel", "warn", "--outDir", &dist.to_string_lossy()])?;
     Ok(dist)
 }
 
@@ -80,12 +60,7 @@ fn npm(web: &Path, args: &[&str]) -> Fallible<()> {
     })?;
     if !done.status.success() {
         let said = [done.stdout, done.stderr].concat();
-        return Err(format!(
-            "`npm {}` failed in web/:\n{}",
-            args[0],
-            String::from_utf8_lossy(&said)
-        )
-        .into());
+        return Err(format!("`npm {}` failed in web/:\n{}", args[0], String::from_utf8_lossy(&said)).into());
     }
     Ok(())
 }
@@ -94,9 +69,7 @@ fn npm(web: &Path, args: &[&str]) -> Fallible<()> {
 fn table(dist: &Path) -> Fallible<String> {
     let mut files = BTreeMap::new();
     gather(dist, dist, &mut files)?;
-    let index = files
-        .get("/index.html")
-        .ok_or_else(|| format!("{} holds no index.html", dist.display()))?;
+    let index = files.get("/index.html").ok_or_else(|| format!("{} holds no index.html", dist.display()))?;
     let mut source = format!("static INDEX: Asset = {};\n", asset("/index.html", index)?);
     source.push_str("static ASSETS: &[Asset] = &[\n");
     for (path, file) in &files {
@@ -114,10 +87,7 @@ fn gather(dist: &Path, folder: &Path, files: &mut BTreeMap<String, PathBuf>) -> 
         if path.is_dir() {
             gather(dist, &path, files)?;
         } else if !matches!(extension(&path), "br" | "gz") {
-            let served = path
-                .strip_prefix(dist)?
-                .to_string_lossy()
-                .replace('\\', "/");
+            let served = path.strip_prefix(dist)?.to_string_lossy().replace('\\', "/");
             files.insert(format!("/{served}"), path.canonicalize()?);
         }
     }
@@ -129,11 +99,7 @@ fn asset(path: &str, file: &Path) -> Fallible<String> {
     fs::read(file)?.hash(&mut hasher);
     let compressed = |suffix: &str| {
         let beside = PathBuf::from(format!("{}.{suffix}", file.display()));
-        if beside.exists() {
-            format!("Some(include_bytes!({beside:?}))")
-        } else {
-            "None".into()
-        }
+        if beside.exists() { format!("Some(include_bytes!({beside:?}))") } else { "None".into() }
     };
     Ok(format!(
         "Asset {{ path: {path:?}, content_type: {:?}, bytes: include_bytes!({file:?}), brotli: {}, gzip: {}, \
@@ -147,9 +113,7 @@ fn asset(path: &str, file: &Path) -> Fallible<String> {
 }
 
 fn extension(path: &Path) -> &str {
-    path.extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default()
+    path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
 }
 
 fn content_type(path: &Path) -> &'static str {

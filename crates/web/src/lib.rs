@@ -39,10 +39,7 @@ mod tests {
     #[test]
     fn the_page_is_there_and_names_only_files_that_are() {
         let page = String::from_utf8_lossy(index().bytes);
-        let named: Vec<&str> = page
-            .split('"')
-            .filter(|part| part.starts_with("/assets/"))
-            .collect();
+        let named: Vec<&str> = page.split('"').filter(|part| part.starts_with("/assets/")).collect();
         assert!(!named.is_empty(), "the page loads nothing");
         for path in named {
             let asset = find(path).unwrap_or_else(|| panic!("{path} is missing"));
@@ -54,10 +51,6 @@ mod tests {
     fn only_hashed_files_are_cached_for_ever() {
         assert!(!index().immutable);
         assert!(find("/nothing.js").is_none());
-        assert!(
-            ASSETS
-                .iter()
-                .all(|asset| asset.immutable == asset.path.starts_with("/assets/"))
-        );
+        assert!(ASSETS.iter().all(|asset| asset.immutable == asset.path.starts_with("/assets/")));
     }
 }
