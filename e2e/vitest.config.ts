@@ -29,7 +29,7 @@ export default defineConfig({
           name: 'together',
           include: ['test/*.test.ts'],
           exclude: alone,
-          maxWorkers: 3,
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },
