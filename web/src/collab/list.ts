@@ -3,11 +3,14 @@ import { signal, type ReadonlySignal } from '@preact/signals-core'
 import type { LiveSocket } from './connection'
 import { isRefused, type DocumentPage, type DocumentRow, type ListChanged, type Refused } from './wire'
 
+const ASK_AGAIN_MS = 1_000
+
 export class LiveList {
   readonly #socket: LiveSocket
   readonly #trash: boolean
   readonly #rows = signal<readonly DocumentRow[] | undefined>(undefined)
   readonly #next = signal<string | undefined>(undefined)
+  #again: ReturnType<typeof setTimeout> | undefined
 
   constructor(socket: LiveSocket, { trash }: { trash: boolean }) {
     this.#socket = socket
@@ -33,12 +36,11 @@ export class LiveList {
 
   /** Shows at once what a call just did; the server says the same a little later. */
   put(row: DocumentRow): void {
-    const others = (this.#rows.peek() ?? []).filter(({ id }) => id !== row.id)
-    const here = row.trashed === this.#trash
-    this.#rows.value = here ? [...others, row].toSorted((a, b) => b.changed - a.changed) : others
+    this.#show([row], this.#rows.peek() ?? [])
   }
 
   close(): void {
+    clearTimeout(this.#again)
     this.#socket.off('connect', this.#subscribe)
     this.#socket.off('list:changed', this.#onChanged)
   }
@@ -46,20 +48,33 @@ export class LiveList {
   readonly #subscribe = (): void => this.#ask(undefined)
 
   #ask(after: string | undefined): void {
+    clearTimeout(this.#again)
     const request = { ...(this.#trash && { trash: true }), ...(after !== undefined && { after }) }
     this.#socket.emit('list', request, (answer: DocumentPage | Refused) => {
-      if (isRefused(answer)) return
-      if (after === undefined) this.#rows.value = []
-      answer.documents.forEach((row) => this.put(row))
-      this.#rows.value ??= []
+      if (isRefused(answer)) {
+        this.#again = setTimeout(() => this.#ask(after), ASK_AGAIN_MS)
+        return
+      }
+      this.#show(answer.documents, after === undefined ? [] : (this.#rows.peek() ?? []))
       this.#next.value = answer.next
     })
   }
 
+  /** `rows` take the place of those that are known by the same id. What is not of this list any more goes. */
+  #show(rows: readonly DocumentRow[], known: readonly DocumentRow[]): void {
+    const ids = new Set(rows.map(({ id }) => id))
+    const here = rows.filter(({ trashed }) => trashed === this.#trash)
+    const others = known.filter(({ id }) => !ids.has(id))
+    this.#rows.value = [...others, ...here].toSorted((a, b) => b.changed - a.changed)
+  }
+
   readonly #onChanged = ({ documents, gone }: ListChanged): void => {
-    if (this.#rows.peek() === undefined) return
+    const known = this.#rows.peek()
+    if (known === undefined) return
     const left = new Set(gone)
-    this.#rows.value = this.#rows.peek()!.filter(({ id }) => !left.has(id))
-    documents.forEach((row) => this.put(row))
+    this.#show(
+      documents,
+      known.filter(({ id }) => !left.has(id)),
+    )
   }
 }

@@ -108,13 +108,13 @@ function Waiting({ id, status }: { id: string; status: Status }) {
 
 /** Above the content: why it cannot be written, or not saved. */
 function Banner({ id, status }: { id: string; status: Status }) {
-  const troubled = status.kind === 'readonly' || status.kind === 'hindered' || status.kind === 'offline'
-  if (!troubled) return null
+  const passing = status.kind === 'hindered' || status.kind === 'offline'
+  if (!passing && status.kind !== 'readonly') return null
   const { icon, detail } = wordsFor(status)
   const waiting =
     status.kind === 'readonly' && status.waiting > 0 ? t.document.waitingKept(status.waiting) : ''
   return (
-    <div class="banner" data-testid="banner">
+    <div class={passing ? 'banner passing' : 'banner'} data-testid="banner">
       <Icon name={icon} />
       <p>
         {detail} {waiting}
