@@ -16,7 +16,7 @@ test: tools ## install what the tests need and run all of them
 check: e2e/node_modules ## formatting, lints, types: what must be clean before a commit
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
+	RUSTDOCFLAGS='-D warnings -A rustdoc::bare_urls -A rustdoc::private_intra_doc_links' cargo doc --workspace --no-deps --document-private-items --quiet
 	npm --prefix web run check
 	npm --prefix e2e run check
 
