@@ -25,7 +25,8 @@ const GROUP_COMMANDS: usize = 512;
 /// How long the store waits before it tries again whether it can write.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Pages in the log that begin a checkpoint: 8 MiB. Fewer make checkpoints frequent, more make each one felt (measured: docs/decisions/store.md).
+/// Pages in the log that begin a checkpoint: 8 MiB. With fewer, the same pages are written again and again; with more, the
+/// commit that comes behind one waits for longer.
 const CHECKPOINT_PAGES: u32 = 2048;
 
 /// What a command wrote.
@@ -231,7 +232,7 @@ impl Thread {
         } else if fault.is(ErrorCode::DiskFull) {
             self.set_health(Health::Full(why.clone()));
         } else if !fault.is(ErrorCode::DatabaseBusy) {
-            self.probe(&why);
+            self.probe();
         }
         StoreError::Unavailable(why)
     }
@@ -245,11 +246,11 @@ impl Thread {
                 return self.set_health(health);
             }
         }
-        self.probe("the disk cannot be written");
+        self.probe();
     }
 
     /// Writes one row for real: whoever can do that is ready.
-    fn probe(&mut self, why: &str) {
+    fn probe(&mut self) {
         let probe = "UPDATE counters SET value = value + 1 WHERE name = 'probe'";
         let outcome = Tx::writing(&self.own.connection).and_then(|tx| {
             tx.execute(probe, [])?;
@@ -262,7 +263,7 @@ impl Thread {
                 if !is_rolled_back || fault.is_failed_sync() {
                     self.fail(&fault.text());
                 } else {
-                    self.set_health(Health::Full(why.to_owned()));
+                    self.set_health(Health::Full(fault.text()));
                 }
             }
         }
