@@ -9,6 +9,7 @@ import { createDocument, exportedText, type Person, signUp } from '../src/people
 import { Random } from '../src/random'
 import { Server } from '../src/server'
 import { staged } from '../src/stage'
+import { slowDisk } from '../src/trouble'
 
 const kills = 100
 const documentsCount = 5
@@ -210,4 +211,25 @@ test('D1, L1, W3, W4: a hundred kill -9 under twenty writers lose nothing that w
     expect(marksIn(text).sort()).toEqual(witness.remaining().sort())
   }
   expect(writers.map(({ copy }) => copy.gaps.frames + copy.gaps.repeats)).toEqual(writers.map(() => 0))
+})
+
+test('D1: while the disk has not synced, nobody is told that an edit is saved, and nobody else sees it', async () => {
+  const server = await staged(Server.start())
+  const people = [await signUp(server, 'Ana'), await signUp(server, 'Bruno')] as const
+  const doc = await createDocument(server, people[0], 'text')
+  const told = new News()
+  const toldAtMs: Record<string, number> = {}
+  const note = (what: string) => () => {
+    toldAtMs[what] ??= performance.now()
+    told.tell()
+  }
+  const author = new TextCopy(doc, { saved: note('saved') })
+  const reader = new TextCopy(doc, { shown: note('shown') })
+  await author.attach(await Connection.to(server.url, people[0]))
+  await reader.attach(await Connection.to(server.url, people[1]))
+  await staged(slowDisk(server, 1_500))
+  const madeAtMs = performance.now()
+  author.text.insert(0, 'soon')
+  await told.until(() => 'saved' in toldAtMs && 'shown' in toldAtMs)
+  for (const [what, atMs] of Object.entries(toldAtMs)) expect(atMs - madeAtMs, what).toBeGreaterThan(1_500)
 })

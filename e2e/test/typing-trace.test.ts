@@ -67,7 +67,12 @@ class Player {
   /** Byte for byte, once, and in order: or it is not what the other typed. */
   #shown(edits: Uint8Array[]): void {
     for (const edit of edits.map(key).filter((edit) => !this.#ours.has(edit))) {
-      expect(edit, `edit ${this.#received} of the other`).toBe(key(this.#theirs[this.#received++]!))
+      const expected = this.#theirs[this.#received++]
+      if (!expected || edit !== key(expected)) {
+        this.#news.fail(
+          new Error(`${this.#person.name} was not shown the other's edit ${this.#received}, but another`),
+        )
+      }
     }
     this.#news.tell()
   }
