@@ -68,8 +68,13 @@ impl Sqlite {
         let unusable = |why: Unusable| OpenError(format!("{} cannot be used: {why}", path.display()));
         let mut connection = connection::open(&path).map_err(|error| unusable(error.into()))?;
         connection::check_ours(&connection).map_err(unusable)?;
-        let (checkpoints, health) =
-            if folder.is_ours() { writer::begin(&connection, &folder) } else { (Checkpoints::Theirs, Health::Ready) };
+        let (checkpoints, health) = if folder.is_ours() {
+            // Another tool may have left another mode.
+            connection::use_wal(&connection).map_err(|error| unusable(error.into()))?;
+            writer::begin(&connection, &folder)
+        } else {
+            (Checkpoints::Theirs, Health::Ready)
+        };
         match (checkpoints, &health) {
             (Checkpoints::Ours, Health::Ready) => connection::migrate(&mut connection),
             _ => connection::check_form(&connection),

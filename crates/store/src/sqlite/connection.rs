@@ -41,7 +41,7 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Turns a database that was restored from a file to WAL mode.
+/// Turns a database to WAL mode, if it is not in it.
 pub(super) fn use_wal(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")
 }

@@ -179,6 +179,19 @@ async fn l8_a_generation_without_its_database_is_not_taken_for_a_new_one() {
 }
 
 #[tokio::test]
+async fn d1_a_database_that_another_tool_took_out_of_wal_mode_is_put_back() {
+    let data = tempfile::tempdir().unwrap();
+    open(data.path()).close().await.unwrap();
+    let tool = rusqlite::Connection::open(database(data.path())).unwrap();
+    tool.pragma_update(None, "journal_mode", "delete").unwrap();
+    drop(tool);
+    let mode = || fs::read(database(data.path())).unwrap()[18..20].to_vec();
+    assert_eq!(mode(), [1, 1]);
+    open(data.path()).close().await.unwrap();
+    assert_eq!(mode(), [2, 2]);
+}
+
+#[tokio::test]
 async fn a_database_of_a_later_version_or_of_another_program_is_refused() {
     let data = tempfile::tempdir().unwrap();
     open(data.path()).close().await.unwrap();
