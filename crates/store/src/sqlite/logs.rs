@@ -206,9 +206,10 @@ fn stored(row: &Row<'_>, head: &Head, last: Cursor) -> Result<Vec<Entry>, Fault>
     let tag = tag(row, 3)?;
     let body: Vec<u8> = row.get(4)?;
     let entries = match first {
-        None => Entry::read(last, seq, row.get(2)?, tag, &body.into()).map(|entry| vec![entry]),
+        None => Entry::follow(last, row.get(2)?, &body.into()).map(|entry| vec![entry]),
         Some(_) => segment::unpack(last, &body),
     };
+    // The tag of the last one proves them all.
     entries
         .ok()
         .filter(|entries| entries.last().map(Entry::cursor) == Some(Cursor { seq, tag }))

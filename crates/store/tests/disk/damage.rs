@@ -75,6 +75,7 @@ async fn l6_a_flipped_bit_harms_its_document_alone() {
         ("a snapshot's update", find(&file, &snapshot), snapshot.len()),
         ("a snapshot's writers", find(&file, &snapshot) - 12, 12),
         ("a segment", find(&file, &segment), segment.len()),
+        ("a segment's last tag", find(&file, &segment) - 8, 8),
         ("the head's tag", find_head(&file, &hurt), 8),
     ];
     for (what, place, length) in places {
