@@ -1,7 +1,7 @@
 //! The store in one SQLite database: who comes in, and which statement serves which promise. Rules F1 to F6.
 //!
-//! One thread writes ([`writer`]), a few connections read ([`readers`]); [`folder`] keeps the place, [`wal`] looks a log over
-//! before SQLite may, [`transfer`] backs up and restores. The statements are in [`logs`], [`documents`] and [`people`].
+//! One thread writes (`writer`), a few connections read (`readers`); `folder` keeps the place, `wal` looks a log over
+//! before SQLite may, `transfer` backs up and restores. The statements are in `logs`, `documents` and `people`.
 
 mod connection;
 mod documents;
