@@ -48,7 +48,10 @@ beforeAll(async () => {
     [read, bruno],
   ] as const) {
     const connection = await Connection.to(server.url, person)
-    void connection.closed.then((why) => witnesses.lost.push(why))
+    void connection.closed.then((why) => {
+      witnesses.lost.push(why)
+      news.tell()
+    })
     await copy.attach(connection)
   }
   return () => server.end()
@@ -57,8 +60,8 @@ beforeAll(async () => {
 afterEach(async () => {
   const { write, read, news, lost, pid } = witnesses
   write.text.insert(write.text.length, 'still here. ')
-  await news.until(() => read.text.toString() === write.text.toString())
-  expect(lost).toEqual([])
+  await news.until(() => read.text.toString() === write.text.toString() || lost.length > 0)
+  expect(lost, 'connections of those who did nothing').toEqual([])
   expect(server.pid).toBe(pid)
   expect((await fetch(`${server.url}/health`)).status).toBe(200)
 })
@@ -144,9 +147,11 @@ test('well-formed events that mean nothing are answered as invalid', async () =>
 })
 
 test('B3: 5,000 connections that never sign in keep nobody out, and are all let go', async () => {
-  const idle = await Promise.all(
-    Array.from({ length: 5_000 }, () => Raw.to(server, { from: stranger }).catch(() => null)),
-  )
+  const idle: Raw[] = []
+  for (let batch = 0; batch < 20; batch++) {
+    const arriving = Array.from({ length: 250 }, () => Raw.to(server, { from: stranger }).catch(() => null))
+    idle.push(...(await Promise.all(arriving)).filter((raw) => raw !== null))
+  }
   const dora = await signUp(server, 'Dora')
   const connection = await Connection.to(server.url, dora)
   const doc = await createDocument(server, dora, 'text')
@@ -154,7 +159,7 @@ test('B3: 5,000 connections that never sign in keep nobody out, and are all let 
   const { client, update } = hello()
   expect(await edit(connection, doc, client, 1, update)).toBe('accepted')
   connection.close()
-  await Promise.all(idle.map((raw) => raw?.closed))
+  await Promise.all(idle.map((raw) => raw.closed))
 })
 
 test('A1: a foreign or missing Origin opens nothing that a cookie could pay for', async () => {
