@@ -7,8 +7,9 @@ use engine::{
     metrics::Metrics,
     person::SessionId,
     rooms::{Clock, Rooms},
-    store::Store,
+    store::{DocumentChange, Store, StoreError},
 };
+use tokio::sync::Mutex;
 
 use crate::{
     auth::{password::Passwords, sessions::Sessions, throttle::Throttle},
@@ -39,9 +40,43 @@ pub(crate) struct App {
     pub(crate) telemetry: Telemetry,
     /// The open connections; set once, before the first request.
     pub(crate) live: OnceLock<Live>,
+    /// Held from a change of a document's row until everybody has been told.
+    pub(crate) changing: Mutex<()>,
 }
 
 impl App {
+    /// Changes a document's row and tells everybody whom it concerns. One change after the other: rooms must not hear of
+    /// rights that were narrowed before they hear of those from before. And to the end, even if whoever asked has gone.
+    pub(crate) async fn change_document(
+        self: &Arc<Self>,
+        id: DocumentId,
+        change: DocumentChange,
+    ) -> Result<Document, StoreError> {
+        let app = Arc::clone(self);
+        to_the_end(async move {
+            let _alone = app.changing.lock().await;
+            let document = app.store.change_document(id, change).await?;
+            app.document_changed(Arc::new(document.clone()));
+            Ok(document)
+        })
+        .await
+    }
+
+    /// Deletes a trashed document for ever and tells everybody whom it concerns, in the same way.
+    pub(crate) async fn purge_document(self: &Arc<Self>, id: DocumentId) -> Result<(), StoreError> {
+        let app = Arc::clone(self);
+        to_the_end(async move {
+            let _alone = app.changing.lock().await;
+            app.store.purge_document(id).await?;
+            app.rooms.purged(id);
+            if let Some(live) = app.live.get() {
+                live.document_purged(id);
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// A document's row was changed in the store, or it is new: whoever has it open or in a list hears of it.
     pub(crate) fn document_changed(&self, document: Arc<Document>) {
         self.rooms.changed(Arc::clone(&document));
@@ -56,12 +91,12 @@ impl App {
             live.end_sessions(sessions);
         }
     }
+}
 
-    /// A document was deleted for ever.
-    pub(crate) fn document_purged(&self, document: DocumentId) {
-        self.rooms.purged(document);
-        if let Some(live) = self.live.get() {
-            live.document_purged(document);
-        }
-    }
+/// Does the work in a task of its own: a request that is given up must not leave it half done.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|cause| Err(StoreError::Unavailable(cause.to_string())))
 }

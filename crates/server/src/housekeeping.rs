@@ -31,7 +31,7 @@ pub(crate) async fn run(app: Arc<App>) {
 }
 
 /// Deletes what has been in the trash for long enough; returns how many documents.
-async fn empty_trash(app: &App) -> Result<usize, StoreError> {
+async fn empty_trash(app: &Arc<App>) -> Result<usize, StoreError> {
     let before_ms = (app.clock)() - TRASH_KEEPS_MS;
     let mut count = 0;
     loop {
@@ -40,11 +40,8 @@ async fn empty_trash(app: &App) -> Result<usize, StoreError> {
             return Ok(count);
         }
         for document in documents {
-            match app.store.purge_document(document).await {
-                Ok(()) => {
-                    app.document_purged(document);
-                    count += 1;
-                }
+            match app.purge_document(document).await {
+                Ok(()) => count += 1,
                 // Somebody restored it, or was faster.
                 Err(StoreError::Conflict | StoreError::NotFound) => {}
                 Err(error) => return Err(error),

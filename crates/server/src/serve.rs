@@ -15,6 +15,7 @@ use tokio::{
     net::TcpListener,
     runtime::Runtime,
     signal::unix::{Signal, SignalKind, signal},
+    sync::Mutex,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -115,6 +116,7 @@ fn assemble(config: Config) -> Result<Arc<App>, String> {
         throttle: Throttle::new(config.limits.max_sign_ins_per_minute),
         telemetry: Telemetry::new(&metrics),
         live: OnceLock::new(),
+        changing: Mutex::default(),
         config,
         store,
         clock,

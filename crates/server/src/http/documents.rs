@@ -122,7 +122,7 @@ pub(super) async fn patch(
             VisibilityIn::Private => Visibility::Private,
         });
     }
-    let document = changed(&app, document.id, change).await?;
+    let document = app.change_document(document.id, change).await?;
     row(&app, &signed, document).await
 }
 
@@ -141,17 +141,16 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Error> {
     if asked.forever == Some(1) {
         let document = allowed(&app, &signed, &id, Action::Purge).await?;
-        match app.store.purge_document(document.id).await {
+        match app.purge_document(document.id).await {
             Err(StoreError::Conflict) => return Err(engine::access::Denied::NotTrashed.into()),
             purged => purged?,
         }
-        app.document_purged(document.id);
         return Ok(StatusCode::NO_CONTENT);
     }
     let document = allowed(&app, &signed, &id, Action::Trash).await?;
     if document.trashed_ms.is_none() {
         let change = DocumentChange { trashed_ms: Some(Some((app.clock)())), ..DocumentChange::default() };
-        changed(&app, document.id, change).await?;
+        app.change_document(document.id, change).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -164,7 +163,7 @@ pub(super) async fn restore(
 ) -> Result<Answer<Row>, Error> {
     let document = allowed(&app, &signed, &id, Action::Restore).await?;
     let change = DocumentChange { trashed_ms: Some(None), ..DocumentChange::default() };
-    let document = changed(&app, document.id, change).await?;
+    let document = app.change_document(document.id, change).await?;
     row(&app, &signed, document).await
 }
 
@@ -173,13 +172,6 @@ pub(super) async fn allowed(app: &App, signed: &Signed, id: &str, action: Action
     let id = id.parse().map_err(|_| Error::not_found())?;
     let document = app.store.document(id).await?;
     may(signed.person.id, action, &document)?;
-    Ok(document)
-}
-
-/// Changes a row and tells everybody whom it concerns.
-pub(super) async fn changed(app: &App, id: DocumentId, change: DocumentChange) -> Result<Document, Error> {
-    let document = app.store.change_document(id, change).await?;
-    app.document_changed(Arc::new(document.clone()));
     Ok(document)
 }
 

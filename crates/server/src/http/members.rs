@@ -12,7 +12,7 @@ use engine::{
 use serde::Deserialize;
 
 use super::{
-    documents::{allowed, changed},
+    documents::allowed,
     error::Error,
     extract::{Json, Path},
 };
@@ -59,13 +59,13 @@ pub(super) async fn delete(
     set(&app, document, &name, None).await
 }
 
-async fn set(app: &App, document: Document, name: &str, role: Option<Role>) -> Result<StatusCode, Error> {
+async fn set(app: &Arc<App>, document: Document, name: &str, role: Option<Role>) -> Result<StatusCode, Error> {
     let name = Name::new(name).map_err(|_| Error::not_found())?;
     let Person { id: member, .. } = app.store.person_named(name.folded()).await?;
     if member == document.owner {
         return Err(Error::invalid("The owner of a document keeps that role."));
     }
     let change = DocumentChange { member: Some((member, role)), ..DocumentChange::default() };
-    changed(app, document.id, change).await?;
+    app.change_document(document.id, change).await?;
     Ok(StatusCode::NO_CONTENT)
 }
