@@ -1,3 +1,4 @@
+// What the server sends, piece by piece: the cursor, gaps, parts, confirmations (D2, D6). The socket only notes what is emitted.
 import * as encoding from 'lib0/encoding'
 import { beforeEach, describe, expect, test } from 'vitest'
 import * as Y from 'yjs'

@@ -1,3 +1,4 @@
+// What the browser keeps of a document: stretches of the log that join by their tags (D5).
 import { describe, expect, test } from 'vitest'
 import { chained, KeptInMemory, type Stretch } from './kept'
 

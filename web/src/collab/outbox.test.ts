@@ -1,3 +1,4 @@
+// Edits that wait: their order, numbers, and when their bytes are final (W8).
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { Outbox, type Edit } from './outbox'

@@ -1,3 +1,4 @@
+// The words that a person reads about saving, from what happened.
 import { describe, expect, test } from 'vitest'
 import { initialFacts, reduce, statusOf, type Happening, type Status } from './status'
 

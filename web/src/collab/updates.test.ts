@@ -1,3 +1,4 @@
+// Yjs updates taken apart: the words in them, and another client's id (W2).
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { beginning, renameClient, textOf, wordsIn } from './updates'

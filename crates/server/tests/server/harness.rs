@@ -28,8 +28,16 @@ pub(crate) struct Server {
 
 /// One server for all tests that do not mind company.
 pub(crate) fn shared() -> &'static Server {
-    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start(&["--store", "memory"]));
+    static SERVER: LazyLock<Server> =
+        LazyLock::new(|| Server::launch(ending_with_us(), tempfile::tempdir().unwrap(), &["--store", "memory"]));
     &SERVER
+}
+
+/// Statics are never dropped: this server is killed when its standard input ends, and that ends with our process.
+fn ending_with_us() -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", r#""$@" & read -r _; kill -9 $!"#, "sh", env!("CARGO_BIN_EXE_sesodocs")]).stdin(Stdio::piped());
+    command
 }
 
 pub(crate) fn sesodocs() -> Command {
@@ -44,7 +52,10 @@ impl Server {
     }
 
     pub(crate) fn start_in(data: TempDir, args: &[&str]) -> Self {
-        let mut command = sesodocs();
+        Self::launch(sesodocs(), data, args)
+    }
+
+    fn launch(mut command: Command, data: TempDir, args: &[&str]) -> Self {
         command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"]);
         command.env("SESODOCS_MAX_SIGN_INS_PER_MINUTE", "100000");
         let mut child = command.arg("--data").arg(data.path()).args(args).stdout(Stdio::piped()).spawn().unwrap();
