@@ -91,3 +91,25 @@ describe('the outbox', () => {
     expect(outbox.waiting).toBe(0)
   })
 })
+
+test('D2: an acknowledged edit is held until the cursor has passed its entry, and sent again first if not', () => {
+  const outbox = new Outbox()
+  const { text } = typing(outbox)
+  text.insert(0, 'a')
+  const first = outbox.next()!
+  text.insert(1, 'b')
+  const second = outbox.next()!
+  for (const [edit, seq] of [
+    [first, 7],
+    [second, 9],
+  ] as const) {
+    outbox.acknowledged(edit)
+    outbox.hold(edit, seq)
+  }
+  expect(outbox.waiting).toBe(0)
+  expect(outbox.settled(8)).toEqual([first])
+  outbox.rewind()
+  outbox.sendHeldAgain()
+  expect(outbox.next()).toBe(second)
+  expect(outbox.holds).toBe(false)
+})

@@ -26,6 +26,8 @@ export class Outbox {
   #inFlight = 0
   #tail: Tail | undefined
   readonly #lastN = new Map<number, number>()
+  /** Acknowledged as part of an entry that the cursor has not reached (D2). */
+  #held: { edit: Edit; seq: number }[] = []
 
   /** Edits not durable yet, the tail counted as one. */
   get waiting(): number {
@@ -79,6 +81,28 @@ export class Outbox {
     this.#edits.splice(at, 1)
     if (at < this.#inFlight) this.#inFlight -= 1
     return true
+  }
+
+  /** Keeps an acknowledged edit until the cursor is at `seq`: an older backup, restored before, would lack it. */
+  hold(edit: Edit, seq: number): void {
+    this.#held.push({ edit, seq })
+  }
+
+  get holds(): boolean {
+    return this.#held.length > 0
+  }
+
+  /** Gives up what is held and lies behind the cursor, which is at `seq`. */
+  settled(seq: number): Edit[] {
+    const behind = this.#held.filter((held) => held.seq <= seq)
+    this.#held = this.#held.filter((held) => held.seq > seq)
+    return behind.map(({ edit }) => edit)
+  }
+
+  /** What is held waits again, before all else: the log that is opened next may lack it. */
+  sendHeldAgain(): void {
+    this.#edits.unshift(...this.#held.map(({ edit }) => edit))
+    this.#held = []
   }
 
   isOldest(edit: Edit): boolean {

@@ -99,7 +99,10 @@ export class Provider {
       gap: () => this.#open(),
       progress: (progress) => this.#tell({ type: 'loading', progress }),
       complete: () => this.#caughtUp(),
-      moved: (after, cursor, updates) => this.#keeper.moved(after, cursor, updates, this.#document.value!),
+      moved: (after, cursor, updates) => {
+        this.#settle(cursor.seq)
+        this.#keeper.moved(after, cursor, updates, this.#document.value!)
+      },
     })
     this.#sender = new Sender(socket, document, this.#outbox, {
       acknowledged: (edit, answer) => this.#acknowledged(edit, answer),
@@ -196,6 +199,8 @@ export class Provider {
     this.#sender.stop()
     this.#arrival.stop()
     clearTimeout(this.#openTimer)
+    this.#outbox.sendHeldAgain()
+    this.#countWaiting()
     if (!this.#socket.connected || this.#closed) return
     const opening = ++this.#opening
     const cursor = this.#arrival.cursor
@@ -255,15 +260,22 @@ export class Provider {
   }
 
   #acknowledged(edit: Edit, answer: EditAnswer): void {
-    this.#keeper.acknowledged(edit)
+    this.#outbox.hold(edit, answer.seq ?? 0)
     this.#tell({ type: 'acknowledged' })
     this.#countWaiting()
     this.#arrival.acknowledged(answer, edit.update)
+    this.#settle(this.#arrival.cursor?.seq ?? 0)
+  }
+
+  /** Acknowledged edits behind the cursor need not be kept any more. */
+  #settle(seq: number): void {
+    for (const edit of this.#outbox.settled(seq)) this.#keeper.acknowledged(edit)
   }
 
   #refused(edit: Edit, refusal: Refusal): void {
     const { code, retry } = refusal
     if (code === 'writer_taken') this.#endWithNewWriter(edit.client)
+    else if (code === 'out_of_order') this.#endWithHistory()
     else if (code === 'unauthenticated') this.#tell({ type: 'access', readOnly: 'signed-out' })
     else if (code === 'trashed') this.#learn({ ...this.#document.value!, trashed: true })
     else if (retry === 'never') {
@@ -304,6 +316,7 @@ export class Provider {
 
   /** L7: the server's log is another one now. The two are never merged. */
   #endWithHistory(): void {
+    this.#outbox.sendHeldAgain()
     const waiting = this.#outbox.drain()
     const state = Y.encodeStateAsUpdate(this.#doc)
     const text = textOf(state)
@@ -383,7 +396,7 @@ export class Provider {
   #snapshot(): Stretch | undefined {
     const facts = this.#document.value
     const { cursor } = this.#arrival
-    if (!facts || !cursor || this.#outbox.waiting > 0 || this.#unsent) return undefined
+    if (!facts || !cursor || this.#outbox.waiting > 0 || this.#outbox.holds || this.#unsent) return undefined
     this.#arrival.apply()
     return { after: undefined, cursor, updates: [Y.encodeStateAsUpdate(this.#doc)], facts }
   }
