@@ -10,7 +10,7 @@ const PAUSE_MS = { first: 250, longest: 15_000 }
 /** Without an answer for so long something is wrong on the way: the document is opened again. */
 const SILENCE_MS = 30_000
 /** Of the oldest edit these mean that this copy cannot go on, although another one can (W2, L7). */
-const ENDING = ['writer_taken', 'out_of_order']
+const ENDING = new Set(['writer_taken', 'out_of_order'])
 
 export interface SenderEvents {
   acknowledged(edit: Edit, answer: EditAnswer): void
@@ -133,7 +133,7 @@ export class Sender {
     const { error } = answer
     // What was sent behind a refused edit is refused for the gap: only the oldest one's refusal speaks of the edit.
     if (!this.#outbox.isOldest(edit)) this.#pauseSending()
-    else if (error.retry === 'again' && !ENDING.includes(error.code)) this.pauseAfter(error)
+    else if (error.retry === 'again' && !ENDING.has(error.code)) this.pauseAfter(error)
     else {
       this.stop()
       this.#events.refused(edit, error)
