@@ -92,6 +92,8 @@ export class Server {
 /** Runs `sesodocs` with these words to its end and resolves with what it printed; rejects if it failed. */
 export async function run(words: string[], input = ''): Promise<string> {
   const child = spawn(binary, words, { stdio: ['pipe', 'pipe', 'pipe'] })
+  // A command that refuses before it reads closes the pipe: its exit code and its words tell what happened.
+  child.stdin.on('error', () => {})
   child.stdin.end(input)
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk))
