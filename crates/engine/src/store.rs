@@ -53,11 +53,12 @@ pub trait Store: Send + Sync + 'static {
 
     // Documents.
 
-    /// Adds a document with an empty log.
+    /// Adds a document with an empty log. With a `classic_name` it claims that name in the same transaction: exact bytes, 1 to
+    /// 200 characters by the caller's care. A document in the trash loses the name to it, until then it keeps it; a purge frees it.
     ///
     /// # Errors
-    /// `Conflict` if the id was ever used (L8).
-    async fn create_document(&self, document: Document) -> Result<(), StoreError>;
+    /// `Conflict` if the id was ever used (L8), or a document that is not in the trash has the name: nothing was stored.
+    async fn create_document(&self, document: Document, classic_name: Option<String>) -> Result<(), StoreError>;
 
     /// A document's row, trashed or not.
     ///
@@ -83,6 +84,12 @@ pub trait Store: Send + Sync + 'static {
     /// `Unavailable`.
     async fn list_documents(&self, query: ListQuery) -> Result<Page, StoreError>;
 
+    /// Every text document that a person may see and that is not in the trash, in the order of creation, then of ids.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn text_documents(&self, person: PersonId) -> Result<Vec<Named>, StoreError>;
+
     /// The documents that have been in the trash since before `before_ms`, at most 100 (A4).
     ///
     /// # Errors
@@ -91,8 +98,8 @@ pub trait Store: Send + Sync + 'static {
 
     // People.
 
-    /// Adds a person, who owns the instance if nobody did before: decided in the same transaction (A5).
-    /// Uses up the invitation, if one is given.
+    /// Adds a person, who owns the instance if nobody did before: decided in the same transaction (A5). Somebody who is
+    /// disabled from the start never does. Uses up the invitation, if one is given.
     ///
     /// # Errors
     /// `Conflict` if the folded name is taken; `NotFound` if the invitation is unknown, used or over.
@@ -303,6 +310,15 @@ pub struct Page {
     pub documents: Vec<Listed>,
     /// Whether there are more behind.
     pub more: bool,
+}
+
+/// A text document as the course's pages know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// Its row.
+    pub document: Document,
+    /// The name that it claimed and has not lost.
+    pub name: Option<String>,
 }
 
 /// A document in a list.

@@ -60,7 +60,7 @@ impl Place {
         };
         let (disk, weather) = (Memory::new(), Weather::new(1));
         weather.failures.store(0, Ordering::Relaxed);
-        disk.create_document(document.clone()).await.unwrap();
+        disk.create_document(document.clone(), None).await.unwrap();
         let store = Arc::new(Faulty { disk: disk.clone(), weather, life: 0 });
         let rooms = Rooms::new(store, settings, Arc::new(|| 1_000), Metrics::default());
         Self { disk, rooms, document }

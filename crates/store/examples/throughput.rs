@@ -43,7 +43,7 @@ async fn measure(store: &Arc<dyn Store>, rooms: usize) -> Result<Vec<Duration>, 
         writing.spawn(async move {
             let document = blank();
             let id = document.id;
-            store.create_document(document).await?;
+            store.create_document(document, None).await?;
             let mut last = Cursor::start(id);
             let mut delays = Vec::new();
             while Instant::now() < end {

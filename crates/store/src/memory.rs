@@ -8,12 +8,12 @@ use std::{
 
 use async_trait::async_trait;
 use engine::{
-    document::{Document, DocumentId, Visibility},
+    document::{Document, DocumentId, Kind, Visibility},
     log::{Cursor, Entry, Seq, Snapshot},
     person::{Person, PersonId, Session, SessionId},
     store::{
-        DocumentChange, Health, Invitation, ListQuery, Listed, Loaded, Page, PersonChange, Place, Since, Sort, Store,
-        StoreError,
+        DocumentChange, Health, Invitation, ListQuery, Listed, Loaded, Named, Page, PersonChange, Place, Since, Sort,
+        Store, StoreError,
     },
 };
 use parking_lot::Mutex;
@@ -63,6 +63,7 @@ type Answer<T> = Result<T, StoreError>;
 #[derive(Clone, Default)]
 struct State {
     documents: BTreeMap<DocumentId, Kept>,
+    classic_names: BTreeMap<String, DocumentId>,
     /// Ids of purged documents (L8).
     purged: BTreeSet<DocumentId>,
     people: BTreeMap<PersonId, Person>,
@@ -131,9 +132,34 @@ impl State {
         if let Some(invited) = invitation.and_then(|invitation| self.invitations.get_mut(&invitation.code_hash)) {
             invited.used = true;
         }
-        let person = Person { owner: self.people.is_empty(), ..person };
+        let owner = !person.disabled && !self.people.values().any(|other| other.owner);
+        let person = Person { owner, ..person };
         self.people.insert(person.id, person.clone());
         Ok(person)
+    }
+
+    fn create_document(&mut self, mut document: Document, classic_name: Option<String>) -> Answer<()> {
+        let id = document.id;
+        let holder = classic_name.as_ref().and_then(|name| self.documents.get(self.classic_names.get(name)?));
+        let is_taken = holder.is_some_and(|holder| holder.row.trashed_ms.is_none());
+        if is_taken || self.purged.contains(&id) || self.documents.contains_key(&id) {
+            return Err(StoreError::Conflict);
+        }
+        document.members.sort();
+        self.documents.insert(id, Kept { row: document, snapshot: None, entries: Vec::new() });
+        self.classic_names.extend(classic_name.map(|name| (name, id)));
+        Ok(())
+    }
+
+    fn text_documents(&self, person: PersonId) -> Vec<Named> {
+        let names: BTreeMap<_, _> = self.classic_names.iter().map(|(name, id)| (id, name)).collect();
+        let rows = self.documents.values().map(|kept| &kept.row);
+        let mut found: Vec<Named> = rows
+            .filter(|row| row.kind == Kind::Text && row.trashed_ms.is_none() && is_visible(row, person))
+            .map(|row| Named { document: row.clone(), name: names.get(&row.id).map(|name| String::clone(name)) })
+            .collect();
+        found.sort_by_key(|named| (named.document.created_ms, named.document.id));
+        found
     }
 
     fn list(&self, query: &ListQuery) -> Page {
@@ -276,17 +302,8 @@ impl Store for Memory {
         self.open(|state| Ok(take(state.kept(document)?.after(after), limit_bytes)))
     }
 
-    async fn create_document(&self, mut document: Document) -> Answer<()> {
-        self.open(|state| {
-            let id = document.id;
-            if state.purged.contains(&id) || state.documents.contains_key(&id) {
-                return Err(StoreError::Conflict);
-            }
-            document.members.sort();
-            let kept = Kept { row: document, snapshot: None, entries: Vec::new() };
-            state.documents.insert(id, kept);
-            Ok(())
-        })
+    async fn create_document(&self, document: Document, classic_name: Option<String>) -> Answer<()> {
+        self.open(|state| state.create_document(document, classic_name))
     }
 
     async fn document(&self, id: DocumentId) -> Answer<Document> {
@@ -307,6 +324,7 @@ impl Store for Memory {
                 return Err(StoreError::Conflict);
             }
             state.documents.remove(&id);
+            state.classic_names.retain(|_, document| *document != id);
             state.purged.insert(id);
             Ok(())
         })
@@ -314,6 +332,10 @@ impl Store for Memory {
 
     async fn list_documents(&self, query: ListQuery) -> Answer<Page> {
         self.open(|state| Ok(state.list(&query)))
+    }
+
+    async fn text_documents(&self, person: PersonId) -> Answer<Vec<Named>> {
+        self.open(|state| Ok(state.text_documents(person)))
     }
 
     async fn trashed_before(&self, before_ms: i64) -> Answer<Vec<DocumentId>> {

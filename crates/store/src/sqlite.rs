@@ -24,7 +24,9 @@ use engine::{
     log::{Cursor, Entry, Seq, Snapshot},
     metrics::Metrics,
     person::{Person, PersonId, Session, SessionId},
-    store::{DocumentChange, Health, Invitation, ListQuery, Loaded, Page, PersonChange, Since, Store, StoreError},
+    store::{
+        DocumentChange, Health, Invitation, ListQuery, Loaded, Named, Page, PersonChange, Since, Store, StoreError,
+    },
 };
 use tokio::sync::{oneshot, watch};
 
@@ -200,8 +202,8 @@ impl Store for Sqlite {
         self.readers.read(read).await
     }
 
-    async fn create_document(&self, document: Document) -> Result<(), StoreError> {
-        self.write(move |tx| documents::create(tx, &document)).await
+    async fn create_document(&self, document: Document, classic_name: Option<String>) -> Result<(), StoreError> {
+        self.write(move |tx| documents::create(tx, &document, classic_name.as_deref())).await
     }
 
     async fn document(&self, id: DocumentId) -> Result<Document, StoreError> {
@@ -218,6 +220,10 @@ impl Store for Sqlite {
 
     async fn list_documents(&self, query: ListQuery) -> Result<Page, StoreError> {
         self.readers.read(move |tx| documents::list(tx, &query)).await
+    }
+
+    async fn text_documents(&self, person: PersonId) -> Result<Vec<Named>, StoreError> {
+        self.readers.read(move |tx| documents::texts(tx, person)).await
     }
 
     async fn trashed_before(&self, before_ms: i64) -> Result<Vec<DocumentId>, StoreError> {

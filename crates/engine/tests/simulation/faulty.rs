@@ -15,7 +15,9 @@ use engine::{
     document::{Document, DocumentId},
     log::{Cursor, Entry, Seq, Snapshot},
     person::{Person, PersonId, Session, SessionId},
-    store::{DocumentChange, Health, Invitation, ListQuery, Loaded, Page, PersonChange, Since, Store, StoreError},
+    store::{
+        DocumentChange, Health, Invitation, ListQuery, Loaded, Named, Page, PersonChange, Since, Store, StoreError,
+    },
 };
 use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -111,8 +113,8 @@ impl Store for Faulty {
     async fn history(&self, document: DocumentId, after: Seq, limit_bytes: usize) -> Result<Vec<Entry>, StoreError> {
         self.disk.history(document, after, limit_bytes).await
     }
-    async fn create_document(&self, document: Document) -> Result<(), StoreError> {
-        self.disk.create_document(document).await
+    async fn create_document(&self, document: Document, classic_name: Option<String>) -> Result<(), StoreError> {
+        self.disk.create_document(document, classic_name).await
     }
     async fn change_document(&self, id: DocumentId, change: DocumentChange) -> Result<Document, StoreError> {
         self.disk.change_document(id, change).await
@@ -122,6 +124,9 @@ impl Store for Faulty {
     }
     async fn list_documents(&self, query: ListQuery) -> Result<Page, StoreError> {
         self.disk.list_documents(query).await
+    }
+    async fn text_documents(&self, person: PersonId) -> Result<Vec<Named>, StoreError> {
+        self.disk.text_documents(person).await
     }
     async fn trashed_before(&self, before_ms: i64) -> Result<Vec<DocumentId>, StoreError> {
         self.disk.trashed_before(before_ms).await

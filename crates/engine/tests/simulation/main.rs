@@ -122,7 +122,7 @@ impl World {
     }
 
     async fn run(mut self) -> Seen {
-        self.disk.create_document(document()).await.unwrap();
+        self.disk.create_document(document(), None).await.unwrap();
         for _ in 0..STEPS {
             self.step().await;
         }

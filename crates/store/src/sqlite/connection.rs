@@ -10,7 +10,8 @@ use rusqlite_migration::{M, Migrations, SchemaVersion};
 /// How long a statement waits for another process's commit: the command line beside a running server.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-const STEPS: &[M<'static>] = &[M::up(include_str!("../migrations/0001_first.sql"))];
+const STEPS: &[M<'static>] =
+    &[M::up(include_str!("../migrations/0001_first.sql")), M::up(include_str!("../migrations/0002_classic_names.sql"))];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// What marks a database file as ours; the first migration writes it.

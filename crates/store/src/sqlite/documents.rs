@@ -5,7 +5,7 @@ use engine::{
     document::{Document, DocumentId, Kind, Visibility},
     log::Cursor,
     person::PersonId,
-    store::{DocumentChange, ListQuery, Listed, Page, Place, Sort, StoreError},
+    store::{DocumentChange, ListQuery, Listed, Named, Page, Place, Sort, StoreError},
 };
 use rusqlite::Row;
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::fold;
 
-pub(super) fn create(tx: &Tx<'_>, document: &Document) -> Result<(), Fault> {
+pub(super) fn create(tx: &Tx<'_>, document: &Document, classic_name: Option<&str>) -> Result<(), Fault> {
     let id = document.id.0.to_be_bytes();
     if tx.row("SELECT 1 FROM purged WHERE id = ?", [id], |_| Ok(()))?.is_some() {
         return Err(StoreError::Conflict.into());
@@ -43,11 +43,23 @@ pub(super) fn create(tx: &Tx<'_>, document: &Document) -> Result<(), Fault> {
     for (person, role) in &document.members {
         set_member(tx, key, *person, Some(*role))?;
     }
+    classic_name.map_or(Ok(()), |name| claim(tx, key, name))
+}
+
+/// Gives a name to a document. One that has it and is not in the trash keeps it: that breaks the constraint.
+fn claim(tx: &Tx<'_>, key: i64, name: &str) -> Result<(), Fault> {
+    let name = name.as_bytes();
+    tx.execute(
+        "DELETE FROM classic_names
+         WHERE name = ? AND (SELECT d.trashed_ms FROM documents d WHERE d.key = document) IS NOT NULL",
+        [name],
+    )?;
+    tx.execute("INSERT INTO classic_names (name, document) VALUES (?, ?)", (name, key))?;
     Ok(())
 }
 
 pub(super) fn get(tx: &Tx<'_>, id: DocumentId) -> Result<Document, Fault> {
-    let sql = format!("{SELECT} WHERE d.id = ?");
+    let sql = format!("SELECT {COLUMNS} {TABLES} WHERE d.id = ?");
     let found = tx.row(&sql, [id.0.to_be_bytes()], |row| listed(tx, row))?;
     let listed = found.ok_or(StoreError::NotFound)?;
     Ok(listed.document)
@@ -91,6 +103,7 @@ pub(super) fn purge(tx: &Tx<'_>, id: DocumentId) -> Result<(), Fault> {
     let key = Head::of(tx, id)?.key;
     logs::purge(tx, key)?;
     tx.execute("DELETE FROM members WHERE document = ?", [key])?;
+    tx.execute("DELETE FROM classic_names WHERE document = ?", [key])?;
     tx.execute("DELETE FROM documents WHERE key = ?", [key])?;
     tx.execute("INSERT INTO purged (id) VALUES (?)", [id.0.to_be_bytes()])?;
     Ok(())
@@ -103,9 +116,7 @@ pub(super) fn list(tx: &Tx<'_>, query: &ListQuery) -> Result<Page, Fault> {
         Sort::Title => "(d.title_folded, d.id) > (?3, ?4) ORDER BY d.title_folded, d.id",
     };
     let sql = format!(
-        "{SELECT} WHERE d.trashed_ms IS {trashed}
-           AND (d.visibility = {EVERYBODY} OR d.owner = ?1
-                OR EXISTS (SELECT 1 FROM members m WHERE m.document = d.key AND m.person = ?1))
+        "SELECT {COLUMNS} {TABLES} WHERE d.trashed_ms IS {trashed} AND {VISIBLE}
            AND (?2 = '' OR instr(d.title_folded, ?2) > 0)
            AND {order} LIMIT ?5"
     );
@@ -129,18 +140,34 @@ pub(super) fn list(tx: &Tx<'_>, query: &ListQuery) -> Result<Page, Fault> {
     Ok(Page { documents, more })
 }
 
+pub(super) fn texts(tx: &Tx<'_>, person: PersonId) -> Result<Vec<Named>, Fault> {
+    let sql = format!(
+        "SELECT {COLUMNS}, n.name {TABLES} LEFT JOIN classic_names n ON n.document = d.key
+         WHERE d.kind = {TEXT} AND d.trashed_ms IS NULL AND {VISIBLE} ORDER BY d.created_ms, d.id"
+    );
+    tx.rows(&sql, [person.0.cast_signed()], |row| {
+        let name: Option<Vec<u8>> = row.get(13)?;
+        let name = name.map(String::from_utf8).transpose().map_err(|_| meaningless("name"))?;
+        Ok(Named { document: listed(tx, row)?.document, name })
+    })
+}
+
 pub(super) fn trashed_before(tx: &Tx<'_>, before_ms: i64) -> Result<Vec<DocumentId>, Fault> {
     let sql = "SELECT id FROM documents WHERE trashed_ms < ? ORDER BY trashed_ms, id LIMIT 100";
     tx.rows(sql, [before_ms], |row| document_id(row, 0))
 }
 
 /// A row with the names of its people, as [`listed`] reads it.
-const SELECT: &str = "
-    SELECT d.key, d.id, d.title, d.kind, d.schema, d.owner, d.visibility, d.created_ms, d.changed_ms,
-           d.changed_by, d.trashed_ms, coalesce(owner.name, ''), coalesce(changer.name, '')
-    FROM documents d
+const COLUMNS: &str = "d.key, d.id, d.title, d.kind, d.schema, d.owner, d.visibility, d.created_ms, d.changed_ms,
+    d.changed_by, d.trashed_ms, coalesce(owner.name, ''), coalesce(changer.name, '')";
+
+const TABLES: &str = "FROM documents d
     LEFT JOIN people owner ON owner.id = d.owner
     LEFT JOIN people changer ON changer.id = d.changed_by";
+
+/// Whether lists show the row to the person `?1` (A4): to all if its visibility is 0, and to those who have a role of their own.
+const VISIBLE: &str = "(d.visibility = 0 OR d.owner = ?1
+    OR EXISTS (SELECT 1 FROM members m WHERE m.document = d.key AND m.person = ?1))";
 
 fn listed(tx: &Tx<'_>, row: &Row<'_>) -> Result<Listed, Fault> {
     let document = Document {
@@ -207,17 +234,19 @@ fn visibility(number: i64) -> Result<Visibility, Fault> {
     }
 }
 
+const TEXT: i64 = 1;
+
 fn kind_number(kind: Kind) -> i64 {
     match kind {
         Kind::Rich => 0,
-        Kind::Text => 1,
+        Kind::Text => TEXT,
     }
 }
 
 fn kind(number: i64) -> Result<Kind, Fault> {
     match number {
         0 => Ok(Kind::Rich),
-        1 => Ok(Kind::Text),
+        TEXT => Ok(Kind::Text),
         _ => Err(meaningless("kind")),
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn create(tx: &Tx<'_>, mut person: Person, invitation: Option<Invitat
         tx.execute(use_up, (id, invitation.code_hash))?;
     }
     let own = "INSERT OR IGNORE INTO instance_owner (one, person) VALUES (1, ?)";
-    person.owner = tx.execute(own, [id])? == 1;
+    person.owner = !person.disabled && tx.execute(own, [id])? == 1;
     Ok(person)
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn document(title: &str) -> Document {
 /// A new document in the store.
 pub(crate) async fn created(store: &Any) -> DocumentId {
     let document = document("a document");
-    store.create_document(document.clone()).await.unwrap();
+    store.create_document(document.clone(), None).await.unwrap();
     document.id
 }
 

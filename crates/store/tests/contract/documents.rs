@@ -29,13 +29,13 @@ fn trash(at_ms: Option<i64>) -> DocumentChange {
 
 pub(crate) async fn l8_an_id_is_never_used_again(store: Any) {
     let document = document("once");
-    store.create_document(document.clone()).await.unwrap();
-    is(store.create_document(document.clone()).await, StoreError::Conflict);
+    store.create_document(document.clone(), None).await.unwrap();
+    is(store.create_document(document.clone(), None).await, StoreError::Conflict);
     let entries = filled(&store, document.id, 3).await;
     store.compact(document.id, snapshot(&entries)).await.unwrap();
     store.change_document(document.id, trash(Some(5))).await.unwrap();
     store.purge_document(document.id).await.unwrap();
-    is(store.create_document(document.clone()).await, StoreError::Conflict);
+    is(store.create_document(document.clone(), None).await, StoreError::Conflict);
     is(store.document(document.id).await, StoreError::NotFound);
     is(store.load(document.id).await, StoreError::NotFound);
     is(store.history(document.id, 0, 1).await, StoreError::NotFound);
@@ -56,7 +56,7 @@ pub(crate) async fn only_the_trash_is_purged(store: Any) {
 pub(crate) async fn changes_touch_only_what_they_name(store: Any) {
     let mut expected = document("before");
     expected.members = vec![(PersonId(u64::MAX), Role::Viewer), (RUI, Role::Commenter)];
-    store.create_document(expected.clone()).await.unwrap();
+    store.create_document(expected.clone(), None).await.unwrap();
     expected.members.sort();
     assert_eq!(store.document(expected.id).await.as_ref(), Ok(&expected));
     let id = expected.id;
@@ -102,7 +102,7 @@ pub(crate) async fn a4_lists_show_what_a_person_may_see(store: Any) {
     let stranger = PersonId::random();
     let add = async |title: &str, visibility, members| {
         let document = Document { owner: ana, changed_by: rui, visibility, members, ..document(title) };
-        store.create_document(document).await.unwrap();
+        store.create_document(document, None).await.unwrap();
     };
     add("all", Visibility::Instance, vec![]).await;
     add("mine", Visibility::Private, vec![]).await;
@@ -126,7 +126,7 @@ pub(crate) async fn b5_ten_thousand_documents_in_pages(store: Any) {
             visibility: [Visibility::Instance, Visibility::Private][usize::from(number % 10 == 0)],
             ..document(["note", "Note", "NOTE", "été", "Été"][number as usize % 5])
         };
-        creating.spawn(async move { store.create_document(document).await });
+        creating.spawn(async move { store.create_document(document, None).await });
     }
     creating.join_all().await.into_iter().for_each(Result::unwrap);
     for (person, expected) in [(ANA, 10_000), (RUI, 9_000)] {
@@ -157,7 +157,7 @@ async fn all_pages(store: &Any, mut query: ListQuery) -> Vec<Document> {
 
 pub(crate) async fn lists_search_literally_and_whatever_the_case(store: Any) {
     for title in ["100% sure", "100 sure", "a_b", "axb", "Ünï", "back\\slash", "it's"] {
-        store.create_document(document(title)).await.unwrap();
+        store.create_document(document(title), None).await.unwrap();
     }
     let found = async |text: &str| {
         let title = Some(text.to_owned());
@@ -176,7 +176,7 @@ pub(crate) async fn lists_search_literally_and_whatever_the_case(store: Any) {
 
 pub(crate) async fn the_trash_is_a_list_of_its_own(store: Any) {
     let id = created(&store).await;
-    store.create_document(document("kept")).await.unwrap();
+    store.create_document(document("kept"), None).await.unwrap();
     store.change_document(id, trash(Some(5))).await.unwrap();
     let in_trash = ListQuery { trash: true, ..query(RUI) };
     assert_eq!(titles(&store, query(RUI)).await, ["kept"]);

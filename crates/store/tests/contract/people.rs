@@ -122,5 +122,5 @@ pub(crate) async fn a_closed_store_says_so(store: Any) {
     store.close().await.unwrap();
     let unavailable = |error| matches!(error, StoreError::Unavailable(_));
     assert!(store.document(id).await.is_err_and(unavailable));
-    assert!(store.create_document(document("late")).await.is_err_and(unavailable));
+    assert!(store.create_document(document("late"), None).await.is_err_and(unavailable));
 }

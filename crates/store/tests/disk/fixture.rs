@@ -123,7 +123,7 @@ async fn a_folder_of_version_1_is_read_and_used() {
     assert_eq!(store.session(SESSION).await, Ok(expected));
     is(store.document(GONE).await, StoreError::NotFound);
     let again = Document { id: GONE, ..document("again") };
-    is(store.create_document(again).await, StoreError::Conflict);
+    is(store.create_document(again, None).await, StoreError::Conflict);
     let shown = |byte| Some(Invitation { code_hash: [byte; 32], now_ms: 5 });
     is(store.create_person(person("used"), shown(1)).await, StoreError::NotFound);
     let third = store.create_person(person("third"), shown(2)).await.unwrap();
@@ -151,10 +151,10 @@ async fn write_the_fixture() {
     store.end_session(ended.id).await.unwrap();
     store.create_session(kept_session()).await.unwrap();
     for row in rows() {
-        store.create_document(row).await.unwrap();
+        store.create_document(row, None).await.unwrap();
     }
     let gone = Document { id: GONE, trashed_ms: Some(1), ..document("gone") };
-    store.create_document(gone).await.unwrap();
+    store.create_document(gone, None).await.unwrap();
     store.change_document(GONE, DocumentChange::default()).await.unwrap();
     store.purge_document(GONE).await.unwrap();
     for entry in &log()[..35] {

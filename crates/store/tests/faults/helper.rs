@@ -185,7 +185,7 @@ async fn burst(store: &Any, count: usize, bytes: usize) -> String {
         all.spawn(async move {
             let document = document("burst");
             let id = document.id;
-            store.create_document(document).await?;
+            store.create_document(document, None).await?;
             store.append(id, entry_of(Cursor::start(id), bytes)).await.map(|()| id.to_string())
         });
     }
@@ -207,7 +207,7 @@ async fn stream(store: &Any) {
 /// The one document's head; made if it is not there.
 async fn start(store: &Any) -> Result<Cursor, StoreError> {
     let one = Document { id: ONE, ..document("the one") };
-    match store.create_document(one).await {
+    match store.create_document(one, None).await {
         Ok(()) | Err(StoreError::Conflict) => {}
         Err(error) => return Err(error),
     }
