@@ -5,6 +5,7 @@ mod client;
 pub mod document;
 pub mod id;
 pub mod log;
+pub mod merge;
 pub mod metrics;
 pub mod person;
 mod presence;
