@@ -39,7 +39,35 @@ pub(crate) struct Config {
     pub(crate) log: String,
 
     #[command(flatten)]
+    pub(crate) classic: Classic,
+
+    #[command(flatten)]
     pub(crate) limits: Limits,
+}
+
+/// The contract of the course that SeSoDocs grew from ("WebSockets: comunicações em tempo real com Socket.IO e MongoDB"):
+/// a front end written for it works here unmodified.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Classic {
+    /// Do not answer the events of the course's front end (Socket.IO namespaces / and /usuarios)
+    #[arg(id = "no-classic", long, env = "SESODOCS_NO_CLASSIC")]
+    pub(crate) off: bool,
+
+    /// Folder with a front end of the course, served at / instead of our own pages, which then are under /app. Its
+    /// scripts share one origin with our pages and may do there whatever a signed-in person may: only a folder that you
+    /// trust
+    #[arg(id = "classic-site", long, env = "SESODOCS_CLASSIC_SITE", value_name = "DIR")]
+    pub(crate) site: Option<PathBuf>,
+
+    /// Answer the course's front end in the original's words also where they tell strangers who has an account:
+    /// usuario_nao_encontrado instead of autenticacao_erro
+    #[arg(id = "classic-strict", long, env = "SESODOCS_CLASSIC_STRICT")]
+    pub(crate) strict: bool,
+
+    /// Let everybody who reaches the server read and write the text documents that the whole instance sees, without an
+    /// account, as the first part of the course does
+    #[arg(id = "classic-anonymous", long, env = "SESODOCS_CLASSIC_ANONYMOUS")]
+    pub(crate) anonymous: bool,
 }
 
 /// Where everything is kept.

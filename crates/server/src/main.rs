@@ -1,5 +1,6 @@
 //! The `sesodocs` command: reads its arguments and does what they say.
 
+mod accounts;
 mod address;
 mod app;
 mod auth;

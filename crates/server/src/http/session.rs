@@ -8,19 +8,16 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::SET_COOKIE},
     response::{AppendHeaders, IntoResponse, Response},
 };
-use engine::{
-    person::{Name, Person},
-    refusal::Refusal,
-    store::StoreError,
-};
+use engine::{person::Person, refusal::Refusal, store::StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{error::Error, extract::Json};
 use crate::{
+    accounts::{self, SignInError},
     address::Address,
     app::App,
-    auth::{password::Password, sessions::Signed},
+    auth::sessions::Signed,
 };
 
 /// A person, as told to pages and programs.
@@ -53,19 +50,7 @@ pub(super) async fn sign_in(
     from: Address,
     Json(body): Json<SignIn>,
 ) -> Result<Response, Error> {
-    let name = Name::new(&body.name).map_err(|_| wrong())?;
-    let password = Password::new(&body.password).map_err(|_| wrong())?;
-    app.throttle.attempt(from, &name).map_err(Error::too_many)?;
-
-    let person = match app.store.person_named(name.folded()).await {
-        Ok(person) => Some(person),
-        Err(StoreError::NotFound) => None,
-        Err(error) => return Err(error.into()),
-    };
-    let hash = person.as_ref().map(|person| person.password_hash.clone());
-    let is_right = app.passwords.verify(from, password, hash).await?;
-    let person = person.filter(|person| is_right && !person.disabled).ok_or_else(wrong)?;
-
+    let person = accounts::sign_in(&app, from, &body.name, &body.password).await?;
     let token = match app.sessions.begin(person.id).await {
         Err(StoreError::NotFound) => return Err(wrong()),
         begun => begun?,
@@ -88,7 +73,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
             Ok((cookie, Answer(json!({ "person": person, "signup": signup }))).into_response())
         }
         Err(Refusal::Unauthenticated) => {
-            let first = !app.store.has_people().await?;
+            let first = !app.store.has_owner().await?;
             let error = json!({ "code": "unauthenticated", "message": Refusal::Unauthenticated.message() });
             let body = json!({ "error": error, "signup": signup, "first": first });
             Ok((StatusCode::UNAUTHORIZED, Answer(body)).into_response())
@@ -114,4 +99,15 @@ pub(super) fn cookie(value: Option<HeaderValue>) -> AppendHeaders<Option<(Header
 
 fn wrong() -> Error {
     Error::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "The name or the password is wrong.")
+}
+
+impl From<SignInError> for Error {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::UnknownPerson | SignInError::WrongPassword => wrong(),
+            SignInError::TooMany(wait) => Self::too_many(wait),
+            SignInError::Refused(refusal) => refusal.into(),
+            SignInError::Store(error) => error.into(),
+        }
+    }
 }

@@ -8,10 +8,6 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use engine::{
-    person::{Name, Person, PersonId},
-    store::{Invitation, StoreError},
-};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -21,10 +17,9 @@ use super::{
     session::{PersonOut, cookie},
 };
 use crate::{
+    accounts::{self, SignUpError},
     address::Address,
     app::App,
-    auth::{invitation, password::Password},
-    config::Signup,
 };
 
 #[derive(Deserialize)]
@@ -41,46 +36,25 @@ pub(super) async fn post(
     from: Address,
     Json(body): Json<SignUp>,
 ) -> Result<Response, Error> {
-    let invitation = invited(&app, body.invite.as_deref())?;
-    let invalid = |code, message: String| Error::new(StatusCode::BAD_REQUEST, code, message);
-    let name =
-        Name::new(&body.name).map_err(|e| invalid("invalid_name", format!("Please choose another name: {e}.")))?;
-    let password = Password::new(&body.password)
-        .map_err(|e| invalid("invalid_password", format!("Please choose another password: {e}.")))?;
-    app.throttle.attempt(from, &name).map_err(Error::too_many)?;
-
-    let person = Person {
-        id: PersonId::random(),
-        name,
-        password_hash: app.passwords.hash(from, password).await?,
-        owner: false,
-        disabled: false,
-        created_ms: (app.clock)(),
-    };
-    let person = match app.store.create_person(person, invitation).await {
-        Err(StoreError::Conflict) => {
-            return Err(Error::new(StatusCode::CONFLICT, "name_taken", "Somebody else has this name."));
-        }
-        Err(StoreError::NotFound) => return Err(closed("This invitation was used already, or it is too old.")),
-        created => created?,
-    };
+    let person = accounts::sign_up(&app, from, &body.name, &body.password, body.invite.as_deref()).await?;
     let token = app.sessions.begin(person.id).await?;
     let body = Answer(json!({ "person": PersonOut::from(&person) }));
     Ok((StatusCode::CREATED, cookie(app.sessions.cookie(&token)), body).into_response())
 }
 
-/// Whether one may sign up at all, and with what.
-fn invited(app: &App, code: Option<&str>) -> Result<Option<Invitation>, Error> {
-    match (app.config.signup, code) {
-        (Signup::Open, _) => Ok(None),
-        (Signup::Invite, Some(code)) => {
-            Ok(Some(Invitation { code_hash: invitation::hash(code), now_ms: (app.clock)() }))
+impl From<SignUpError> for Error {
+    fn from(error: SignUpError) -> Self {
+        let invalid = |code, message: String| Self::new(StatusCode::BAD_REQUEST, code, message);
+        match error {
+            SignUpError::Closed(why) => Self::new(StatusCode::FORBIDDEN, "signup_closed", why),
+            SignUpError::InvalidName(why) => invalid("invalid_name", format!("Please choose another name: {why}.")),
+            SignUpError::InvalidPassword(why) => {
+                invalid("invalid_password", format!("Please choose another password: {why}."))
+            }
+            SignUpError::NameTaken => Self::new(StatusCode::CONFLICT, "name_taken", "Somebody else has this name."),
+            SignUpError::TooMany(wait) => Self::too_many(wait),
+            SignUpError::Refused(refusal) => refusal.into(),
+            SignUpError::Store(error) => error.into(),
         }
-        (Signup::Invite, None) => Err(closed("One needs an invitation to sign up here.")),
-        (Signup::Closed, _) => Err(closed("Accounts are made by the operator here.")),
     }
-}
-
-fn closed(message: &'static str) -> Error {
-    Error::new(StatusCode::FORBIDDEN, "signup_closed", message)
 }
