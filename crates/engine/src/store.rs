@@ -117,11 +117,11 @@ pub trait Store: Send + Sync + 'static {
     /// `NotFound`.
     async fn person_named(&self, folded: &str) -> Result<Person, StoreError>;
 
-    /// Whether anybody has signed up yet.
+    /// Whether the instance has its owner already: if not, the next to sign up will be (A5).
     ///
     /// # Errors
     /// `Unavailable`.
-    async fn has_people(&self) -> Result<bool, StoreError>;
+    async fn has_owner(&self) -> Result<bool, StoreError>;
 
     /// Sets a new password hash, or enables or disables; either way all sessions of the person end (A3).
     ///

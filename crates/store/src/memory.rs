@@ -114,6 +114,10 @@ impl State {
         self.documents.get_mut(&id).ok_or(StoreError::NotFound)
     }
 
+    fn has_owner(&self) -> bool {
+        self.people.values().any(|person| person.owner)
+    }
+
     fn name_of(&self, id: PersonId) -> String {
         self.people.get(&id).map_or_else(String::new, |person| person.name.to_string())
     }
@@ -132,7 +136,7 @@ impl State {
         if let Some(invited) = invitation.and_then(|invitation| self.invitations.get_mut(&invitation.code_hash)) {
             invited.used = true;
         }
-        let owner = !person.disabled && !self.people.values().any(|other| other.owner);
+        let owner = !person.disabled && !self.has_owner();
         let person = Person { owner, ..person };
         self.people.insert(person.id, person.clone());
         Ok(person)
@@ -360,8 +364,8 @@ impl Store for Memory {
         })
     }
 
-    async fn has_people(&self) -> Answer<bool> {
-        self.open(|state| Ok(!state.people.is_empty()))
+    async fn has_owner(&self) -> Answer<bool> {
+        self.open(|state| Ok(state.has_owner()))
     }
 
     async fn change_person(&self, id: PersonId, change: PersonChange) -> Answer<()> {

@@ -244,8 +244,8 @@ impl Store for Sqlite {
         self.readers.read(move |tx| people::named(tx, &folded)).await
     }
 
-    async fn has_people(&self) -> Result<bool, StoreError> {
-        self.readers.read(people::any).await
+    async fn has_owner(&self) -> Result<bool, StoreError> {
+        self.readers.read(people::has_owner).await
     }
 
     async fn change_person(&self, id: PersonId, change: PersonChange) -> Result<(), StoreError> {
@@ -341,7 +341,7 @@ mod tests {
         for answer in answers {
             assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
         }
-        assert_eq!(store.has_people().await, Ok(false));
+        assert_eq!(store.has_owner().await, Ok(false));
         assert_eq!(*store.health().borrow(), Health::Ready);
     }
 
@@ -370,6 +370,6 @@ mod tests {
         let mut health = store.health();
         health.wait_for(|health| matches!(health, Health::Failed(_))).await.unwrap();
         assert_eq!(store.end_session(SessionId(1)).await, Err(stopped()));
-        assert_eq!(store.has_people().await, Ok(false));
+        assert_eq!(store.has_owner().await, Ok(false));
     }
 }

@@ -140,8 +140,8 @@ impl Store for Faulty {
     async fn person_named(&self, folded: &str) -> Result<Person, StoreError> {
         self.disk.person_named(folded).await
     }
-    async fn has_people(&self) -> Result<bool, StoreError> {
-        self.disk.has_people().await
+    async fn has_owner(&self) -> Result<bool, StoreError> {
+        self.disk.has_owner().await
     }
     async fn change_person(&self, id: PersonId, change: PersonChange) -> Result<(), StoreError> {
         self.disk.change_person(id, change).await

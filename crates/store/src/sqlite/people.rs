@@ -44,8 +44,8 @@ pub(super) fn named(tx: &Tx<'_>, folded: &str) -> Result<Person, Fault> {
     found.ok_or(Fault::Refused(StoreError::NotFound))
 }
 
-pub(super) fn any(tx: &Tx<'_>) -> Result<bool, Fault> {
-    let found = tx.row("SELECT 1 FROM people LIMIT 1", [], |_| Ok(()))?;
+pub(super) fn has_owner(tx: &Tx<'_>) -> Result<bool, Fault> {
+    let found = tx.row("SELECT 1 FROM instance_owner", [], |_| Ok(()))?;
     Ok(found.is_some())
 }
 

@@ -7,7 +7,7 @@ use engine::{
     document::{Document, DocumentId, Kind, Visibility},
     log::{Cursor, Edit, Entry, Snapshot, Writers},
     person::{Name, Person, PersonId, Session, SessionId},
-    store::{Store, StoreError},
+    store::{DocumentChange, Store, StoreError},
 };
 
 pub(crate) type Any = Arc<dyn Store>;
@@ -29,6 +29,21 @@ pub(crate) fn document(title: &str) -> Document {
         changed_by: ANA,
         trashed_ms: None,
     }
+}
+
+pub(crate) fn text(title: &str) -> Document {
+    Document { kind: Kind::Text, ..document(title) }
+}
+
+/// Into the trash at this time, or out of it.
+pub(crate) fn trash(at_ms: Option<i64>) -> DocumentChange {
+    DocumentChange { trashed_ms: Some(at_ms), ..DocumentChange::default() }
+}
+
+/// The names of the text documents that a person sees, in order.
+pub(crate) async fn names(store: &Any, person: PersonId) -> Vec<Option<String>> {
+    let documents = store.text_documents(person).await.unwrap();
+    documents.into_iter().map(|named| named.name).collect()
 }
 
 /// A new document in the store.

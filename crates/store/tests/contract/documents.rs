@@ -23,10 +23,6 @@ async fn titles(store: &Any, query: ListQuery) -> Vec<String> {
     page.documents.into_iter().map(|listed| listed.document.title).collect()
 }
 
-fn trash(at_ms: Option<i64>) -> DocumentChange {
-    DocumentChange { trashed_ms: Some(at_ms), ..DocumentChange::default() }
-}
-
 pub(crate) async fn l8_an_id_is_never_used_again(store: Any) {
     let document = document("once");
     store.create_document(document.clone(), None).await.unwrap();

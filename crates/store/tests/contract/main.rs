@@ -6,6 +6,7 @@
 mod build;
 mod documents;
 mod log;
+mod names;
 mod people;
 
 /// Runs each test, a function of a store, on a new store of each kind.
@@ -58,7 +59,14 @@ on_each_store! {
     documents::lists_search_literally_and_whatever_the_case,
     documents::the_trash_is_a_list_of_its_own,
     documents::a4_what_has_long_been_in_the_trash_is_found,
+    names::a_name_is_its_exact_bytes,
+    names::of_fifty_claims_of_one_name_one_wins,
+    names::a_name_in_the_trash_goes_to_the_next_claim,
+    names::a_restored_document_still_has_its_name,
+    names::a_purge_frees_the_name,
+    names::a4_text_documents_are_those_that_a_person_may_see,
     people::a5_fifty_first_sign_ups_give_one_owner,
+    people::a5_who_is_disabled_from_the_start_never_owns_the_instance,
     people::a5_names_are_unique_after_folding,
     people::an_invitation_lets_one_person_in,
     people::a3_a_session_lasts_until_it_is_ended,

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::build::*;
 
 pub(crate) async fn a5_fifty_first_sign_ups_give_one_owner(store: Any) {
-    assert_eq!(store.has_people().await, Ok(false));
+    assert_eq!(store.has_owner().await, Ok(false));
     let mut signing_up = JoinSet::new();
     for number in 0..50 {
         let store = Arc::clone(&store);
@@ -22,7 +22,20 @@ pub(crate) async fn a5_fifty_first_sign_ups_give_one_owner(store: Any) {
     for person in people {
         assert_eq!(store.person(person.id).await.as_ref(), Ok(&person));
     }
-    assert_eq!(store.has_people().await, Ok(true));
+    assert_eq!(store.has_owner().await, Ok(true));
+}
+
+pub(crate) async fn a5_who_is_disabled_from_the_start_never_owns_the_instance(store: Any) {
+    let disabled = Person { disabled: true, ..person("nobody") };
+    let nobody = store.create_person(disabled.clone(), None).await;
+    assert_eq!(nobody, Ok(disabled.clone()));
+    assert_eq!(store.has_owner().await, Ok(false));
+    store.change_person(disabled.id, PersonChange::Enable).await.unwrap();
+    let first = signed_up(&store, "first").await;
+    assert!(first.owner && store.person(first.id).await.unwrap().owner);
+    assert!(!signed_up(&store, "second").await.owner);
+    assert!(!store.person(disabled.id).await.unwrap().owner);
+    assert_eq!(store.has_owner().await, Ok(true));
 }
 
 pub(crate) async fn a5_names_are_unique_after_folding(store: Any) {

@@ -165,7 +165,7 @@ async fn f4_the_command_line_works_without_a_server_and_before_its_first_start()
     assert!(signed_up(&alone, "Ana").await.owner);
     assert!(refused(&data).contains("another SeSoDocs process uses"));
     alone.close().await.unwrap();
-    assert_eq!(open(&data).has_people().await, Ok(true));
+    assert_eq!(open(&data).has_owner().await, Ok(true));
 }
 
 #[tokio::test]

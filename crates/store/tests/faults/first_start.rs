@@ -85,7 +85,7 @@ async fn f4_a_first_start_that_is_killed_is_begun_again() {
         let kill = killing("mkdir,rename,fsync,fdatasync,ftruncate,unlink,unlinkat,rmdir", at);
         let opened = { Helper::start_under(&data, &words(&kill)).hear() };
         let store = open(&data);
-        assert_eq!(store.has_people().await, Ok(false));
+        assert_eq!(store.has_owner().await, Ok(false));
         let id = created(&store).await;
         filled(&store, id, 2).await;
         store.close().await.unwrap();
