@@ -45,7 +45,7 @@ fn every_answer_tells_browsers_what_a_page_may_never_do() {
             "default-src 'self'",
             "script-src 'self'",
             "object-src 'none'",
-            "base-uri 'none'",
+            "base-uri 'self'",
             "frame-ancestors 'none'",
         ] {
             assert!(policy.contains(rule), "{path}: {policy}");
