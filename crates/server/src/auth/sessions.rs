@@ -14,15 +14,31 @@ use parking_lot::Mutex;
 
 use super::{
     cookie::Jar,
-    token::{Claims, Signer},
+    token::{Audience, Claims, NotAToken, Shown, Signer},
 };
 
-/// A session lasts so long from its last use.
-const LASTS_MS: i64 = 30 * DAY_MS;
-/// Use is written down, and the cookie renewed, once a day.
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const MINUTE_MS: i64 = 60 * 1000;
+const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 /// How often open connections are compared with the store: half of what A3 allows.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+impl Audience {
+    /// A session lasts so long from its last use.
+    fn lasts_ms(self) -> i64 {
+        match self {
+            Self::Pages => 30 * DAY_MS,
+            Self::Classic => 60 * MINUTE_MS,
+        }
+    }
+
+    /// Use is written down so often; the pages' cookie is renewed as often.
+    fn renewed_every_ms(self) -> i64 {
+        match self {
+            Self::Pages => DAY_MS,
+            Self::Classic => 5 * MINUTE_MS,
+        }
+    }
+}
 
 /// All that a server knows of sessions. It caches none: a read costs microseconds, and an ended one must not linger.
 pub(crate) struct Sessions {
@@ -36,6 +52,7 @@ pub(crate) struct Sessions {
 
 #[derive(Clone, Copy)]
 struct Hold {
+    audience: Audience,
     connections: usize,
     expires_ms: i64,
 }
@@ -49,6 +66,37 @@ pub(crate) struct Signed {
     pub(crate) session: Session,
     /// When the token ends that proved it, in ms since 1970: before the session, once that was prolonged.
     token_expires_ms: i64,
+}
+
+/// What the course's page is told of its token, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClassicClaims {
+    /// Whose it is.
+    pub(crate) name: String,
+    /// When it was handed out, in seconds since 1970.
+    pub(crate) iat_s: i64,
+    /// When it ends, in seconds since 1970.
+    pub(crate) exp_s: i64,
+}
+
+/// Why the course's page was not let in, with the words that it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotJoined {
+    #[error("jwt must be provided")]
+    Missing,
+    #[error("jwt malformed")]
+    Malformed,
+    #[error("invalid signature")]
+    BadSignature,
+    /// It opens other doors.
+    #[error("jwt audience invalid")]
+    OtherAudience,
+    /// The token or its session has ended.
+    #[error("jwt expired")]
+    Expired,
+    /// The store could not say.
+    #[error("{}", .0.message())]
+    Unavailable(Refusal),
 }
 
 /// An open connection of a session: as long as this lives, [`Sessions::watch`] tells when the session ends.
@@ -67,16 +115,27 @@ impl Sessions {
     /// # Errors
     /// `NotFound` if the person was disabled in the meantime.
     pub(crate) async fn begin(&self, person: PersonId) -> Result<String, StoreError> {
-        let now = (self.clock)();
-        let session = Session { id: SessionId::random(), person, created_ms: now, expires_ms: now + LASTS_MS };
+        let session = self.new_session(Audience::Pages, person);
         let token = self.token(&session);
+        self.store.create_session(session).await?;
+        Ok(token)
+    }
+
+    /// As [`Sessions::begin`], with a token for the course's page: it opens `/usuarios` only (A3).
+    ///
+    /// # Errors
+    /// As [`Sessions::begin`].
+    pub(crate) async fn begin_classic(&self, person: &Person) -> Result<String, StoreError> {
+        let session = self.new_session(Audience::Classic, person.id);
+        let shown = Shown { name: person.name.as_str(), issued_s: session.created_ms / 1000 };
+        let token = self.signer.sign_classic(claims(&session), shown);
         self.store.create_session(session).await?;
         Ok(token)
     }
 
     /// The `set-cookie` that hands a token to a browser.
     pub(crate) fn cookie(&self, token: &str) -> Option<HeaderValue> {
-        self.jar.set(token, LASTS_MS / 1000)
+        self.jar.set(token, Audience::Pages.lasts_ms() / 1000)
     }
 
     /// The `set-cookie` that takes it back.
@@ -86,7 +145,7 @@ impl Sessions {
 
     /// A new cookie, once a day, for whoever came with an older one.
     pub(crate) fn renewed_cookie(&self, signed: &Signed, headers: &HeaderMap) -> Option<HeaderValue> {
-        let is_old = signed.session.expires_ms - signed.token_expires_ms >= DAY_MS;
+        let is_old = signed.session.expires_ms - signed.token_expires_ms >= Audience::Pages.renewed_every_ms();
         let came_by_cookie = bearer(headers).is_none();
         (is_old && came_by_cookie).then(|| self.cookie(&self.token(&signed.session)))?
     }
@@ -98,7 +157,7 @@ impl Sessions {
 
     /// Whether a request comes with a token that we signed. Its session may have ended: good for budgets only.
     pub(crate) fn is_known(&self, headers: &HeaderMap) -> bool {
-        self.presented(headers).is_some_and(|token| self.signer.verify(token, (self.clock)()).is_some())
+        self.presented(headers).is_some_and(|token| self.verify(token).is_ok())
     }
 
     /// Who sends a request: by bearer token, or else by cookie.
@@ -115,12 +174,8 @@ impl Sessions {
     /// # Errors
     /// As [`Sessions::authenticate`].
     pub(crate) async fn authenticate_token(&self, token: &str) -> Result<Signed, Refusal> {
-        let now = (self.clock)();
-        let claims = self.signer.verify(token, now).ok_or(Refusal::Unauthenticated)?;
-        let (mut session, person) = self.read(claims.session).await?.ok_or(Refusal::Unauthenticated)?;
-        if self.is_to_be_prolonged(session.expires_ms) {
-            session.expires_ms = self.prolong(session.id).await?;
-        }
+        let claims = self.verify(token)?;
+        let (session, person) = self.use_session(Audience::Pages, claims.session).await?;
         Ok(Signed { person, session, token_expires_ms: claims.expires_s * 1000 })
     }
 
@@ -135,12 +190,30 @@ impl Sessions {
         headers: &HeaderMap,
     ) -> Result<(Signed, Held), Refusal> {
         let token = token.or_else(|| self.presented(headers)).ok_or(Refusal::Unauthenticated)?;
-        let claims = self.signer.verify(token, (self.clock)()).ok_or(Refusal::Unauthenticated)?;
-        // Held before it is read: if it ends in between, one of the two notices.
-        let held = self.hold(claims.session, claims.expires_s * 1000);
-        let signed = self.authenticate_token(token).await?;
-        self.note(claims.session, signed.session.expires_ms);
-        Ok((signed, held))
+        self.use_and_hold(Audience::Pages, self.verify(token)?).await
+    }
+
+    /// As [`Sessions::join`], for the course's page: only with a token of [`Sessions::begin_classic`], never with a cookie.
+    ///
+    /// # Errors
+    /// [`NotJoined`] has the words that the page knows.
+    pub(crate) async fn join_classic(
+        self: &Arc<Self>,
+        token: Option<&str>,
+    ) -> Result<(Signed, Held, ClassicClaims), NotJoined> {
+        let token = token.filter(|token| !token.is_empty()).ok_or(NotJoined::Missing)?;
+        let claims = self.signer.verify(Audience::Classic, token, (self.clock)())?;
+        let joined = self.use_and_hold(Audience::Classic, claims).await;
+        let (signed, held) = joined.map_err(|refusal| match refusal {
+            Refusal::Unauthenticated => NotJoined::Expired,
+            refusal => NotJoined::Unavailable(refusal),
+        })?;
+        let told = ClassicClaims {
+            name: signed.person.name.as_str().to_owned(),
+            iat_s: signed.session.created_ms / 1000,
+            exp_s: claims.expires_s,
+        };
+        Ok((signed, held, told))
     }
 
     /// Ends a session. Its connections hear of it through [`Sessions::watch`], or at once from whoever calls this.
@@ -175,66 +248,72 @@ impl Sessions {
     /// store answered for each.
     async fn compare(&self, all: bool) -> (Vec<SessionId>, bool) {
         let now = (self.clock)();
-        let due = |hold: &Hold| all || hold.expires_ms <= now || self.is_to_be_prolonged(hold.expires_ms);
+        let due =
+            |hold: &Hold| all || hold.expires_ms <= now || self.is_to_be_prolonged(hold.audience, hold.expires_ms);
         let held: Vec<_> = {
             let held = self.held.lock();
-            held.iter().filter(|(_, hold)| due(hold)).map(|(id, _)| *id).collect()
+            held.iter().filter(|(_, hold)| due(hold)).map(|(id, hold)| (*id, hold.audience)).collect()
         };
         let mut ended = Vec::new();
         let mut is_complete = true;
-        for id in held {
-            match self.read(id).await {
-                Ok(None) => ended.push(id),
-                Ok(Some((session, _))) if self.is_to_be_prolonged(session.expires_ms) => {
-                    // An open connection is use.
-                    match self.prolong(id).await {
-                        Ok(expires_ms) => self.note(id, expires_ms),
-                        Err(_) => is_complete = false,
-                    }
-                }
-                Ok(Some((session, _))) => self.note(id, session.expires_ms),
+        for (id, audience) in held {
+            // An open connection is use.
+            match self.use_session(audience, id).await {
+                Ok((session, _)) => self.note(id, session.expires_ms),
+                Err(Refusal::Unauthenticated) => ended.push(id),
                 Err(_) => is_complete = false,
             }
         }
         (ended, is_complete)
     }
 
-    /// The session and its person, unless it has ended.
-    async fn read(&self, id: SessionId) -> Result<Option<(Session, Person)>, Refusal> {
-        match self.store.session(id).await {
-            Ok((session, person)) => {
-                let is_over = session.expires_ms <= (self.clock)() || person.disabled;
-                Ok((!is_over).then_some((session, person)))
-            }
-            Err(StoreError::NotFound) => Ok(None),
-            Err(error) => Err(Refusal::from(&error)),
-        }
+    fn new_session(&self, audience: Audience, person: PersonId) -> Session {
+        let now_ms = (self.clock)();
+        Session { id: SessionId::random(), person, created_ms: now_ms, expires_ms: now_ms + audience.lasts_ms() }
     }
 
-    fn is_to_be_prolonged(&self, expires_ms: i64) -> bool {
-        expires_ms - (self.clock)() < LASTS_MS - DAY_MS
+    /// The session and its person, unless it has ended; prolonged by this, if it is time.
+    async fn use_session(&self, audience: Audience, id: SessionId) -> Result<(Session, Person), Refusal> {
+        let (mut session, person) = self.store.session(id).await.map_err(ended_or)?;
+        if session.expires_ms <= (self.clock)() || person.disabled {
+            return Err(Refusal::Unauthenticated);
+        }
+        if self.is_to_be_prolonged(audience, session.expires_ms) {
+            session.expires_ms = (self.clock)() + audience.lasts_ms();
+            self.store.extend_session(id, session.expires_ms).await.map_err(ended_or)?;
+        }
+        Ok((session, person))
     }
 
-    async fn prolong(&self, id: SessionId) -> Result<i64, Refusal> {
-        let expires_ms = (self.clock)() + LASTS_MS;
-        match self.store.extend_session(id, expires_ms).await {
-            Ok(()) => Ok(expires_ms),
-            Err(StoreError::NotFound) => Err(Refusal::Unauthenticated),
-            Err(error) => Err(Refusal::from(&error)),
-        }
+    async fn use_and_hold(self: &Arc<Self>, audience: Audience, claims: Claims) -> Result<(Signed, Held), Refusal> {
+        let token_expires_ms = claims.expires_s * 1000;
+        // Held before it is read: if it ends in between, one of the two notices.
+        let held = self.hold(audience, claims.session, token_expires_ms);
+        let (session, person) = self.use_session(audience, claims.session).await?;
+        self.note(session.id, session.expires_ms);
+        Ok((Signed { person, session, token_expires_ms }, held))
+    }
+
+    fn is_to_be_prolonged(&self, audience: Audience, expires_ms: i64) -> bool {
+        expires_ms - (self.clock)() < audience.lasts_ms() - audience.renewed_every_ms()
     }
 
     fn token(&self, session: &Session) -> String {
-        self.signer.sign(Claims { session: session.id, expires_s: session.expires_ms / 1000 })
+        self.signer.sign(claims(session))
+    }
+
+    fn verify(&self, token: &str) -> Result<Claims, Refusal> {
+        let verified = self.signer.verify(Audience::Pages, token, (self.clock)());
+        verified.map_err(|_| Refusal::Unauthenticated)
     }
 
     fn presented<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         bearer(headers).or_else(|| self.jar.token(headers))
     }
 
-    fn hold(self: &Arc<Self>, session: SessionId, expires_ms: i64) -> Held {
+    fn hold(self: &Arc<Self>, audience: Audience, session: SessionId, expires_ms: i64) -> Held {
         let mut held = self.held.lock();
-        let hold = held.entry(session).or_insert(Hold { connections: 0, expires_ms });
+        let hold = held.entry(session).or_insert(Hold { audience, connections: 0, expires_ms });
         hold.connections += 1;
         Held { sessions: Arc::clone(self), session }
     }
@@ -258,121 +337,34 @@ impl Drop for Held {
     }
 }
 
+impl From<NotAToken> for NotJoined {
+    fn from(why: NotAToken) -> Self {
+        match why {
+            NotAToken::Malformed => Self::Malformed,
+            NotAToken::BadSignature => Self::BadSignature,
+            NotAToken::OtherAudience => Self::OtherAudience,
+            NotAToken::Expired => Self::Expired,
+        }
+    }
+}
+
+/// What a token says that is signed when the session begins or is prolonged.
+fn claims(session: &Session) -> Claims {
+    Claims { session: session.id, expires_s: session.expires_ms / 1000 }
+}
+
+/// A session that is not there has ended.
+fn ended_or(error: StoreError) -> Refusal {
+    match error {
+        StoreError::NotFound => Refusal::Unauthenticated,
+        error => Refusal::from(&error),
+    }
+}
+
 /// What programs send instead of a cookie.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
-
-    use axum::http::header::COOKIE;
-    use engine::person::Name;
-
-    use super::*;
-
-    /// Sessions on a store in memory, at a time of one's own choice, and one person.
-    struct Bench {
-        sessions: Arc<Sessions>,
-        store: Arc<dyn Store>,
-        now_ms: Arc<AtomicI64>,
-        person: PersonId,
-    }
-
-    async fn bench() -> Bench {
-        let store: Arc<dyn Store> = Arc::new(store::memory::Memory::new());
-        let person = Person {
-            id: PersonId::random(),
-            name: Name::new("ana").unwrap(),
-            password_hash: String::new(),
-            owner: false,
-            disabled: false,
-            created_ms: 0,
-        };
-        let person = store.create_person(person, None).await.unwrap().id;
-        let now_ms = Arc::new(AtomicI64::new(1_800_000_000_000));
-        let time = Arc::clone(&now_ms);
-        let clock: Clock = Arc::new(move || time.load(Relaxed));
-        let sessions = Sessions::new(Arc::clone(&store), b"secret", Jar::new(None), clock);
-        Bench { sessions: Arc::new(sessions), store, now_ms, person }
-    }
-
-    fn with_cookie(token: &str) -> HeaderMap {
-        HeaderMap::from_iter([(COOKIE, format!("sesodocs={token}").parse().unwrap())])
-    }
-
-    #[tokio::test]
-    async fn a3_use_prolongs_a_session_and_the_cookie_is_renewed_daily() {
-        let Bench { sessions, now_ms, person, .. } = bench().await;
-        let mut headers = with_cookie(&sessions.begin(person).await.unwrap());
-        for day in 1..100 {
-            let signed = sessions.authenticate(&headers).await.unwrap();
-            let renewed = sessions.renewed_cookie(&signed, &headers);
-            assert_eq!(renewed.is_some(), day > 1, "on day {day}");
-            if let Some(cookie) = renewed {
-                let token = cookie.to_str().unwrap().split(['=', ';']).nth(1).unwrap();
-                headers = with_cookie(token);
-                let again = sessions.authenticate(&headers).await.unwrap();
-                assert_eq!(sessions.renewed_cookie(&again, &headers), None);
-            }
-            now_ms.fetch_add(DAY_MS + 1, Relaxed);
-        }
-        now_ms.fetch_add(LASTS_MS, Relaxed);
-        assert_eq!(sessions.authenticate(&headers).await.unwrap_err(), Refusal::Unauthenticated);
-    }
-
-    #[tokio::test]
-    async fn a3_the_row_counts_not_the_token() {
-        let Bench { sessions, store, person, .. } = bench().await;
-        let token = sessions.begin(person).await.unwrap();
-        let signed = sessions.authenticate_token(&token).await.unwrap();
-        store.end_session(signed.session.id).await.unwrap();
-        assert_eq!(sessions.authenticate_token(&token).await.unwrap_err(), Refusal::Unauthenticated);
-        assert!(sessions.is_known(&with_cookie(&token)));
-    }
-
-    #[tokio::test]
-    async fn a2_with_a_token_the_cookie_is_ignored() {
-        let Bench { sessions, person, .. } = bench().await;
-        let cookie = with_cookie(&sessions.begin(person).await.unwrap());
-        assert!(sessions.join(None, &cookie).await.is_ok());
-        let refused = sessions.join(Some("nonsense"), &cookie).await;
-        assert_eq!(refused.err(), Some(Refusal::Unauthenticated));
-        assert!(sessions.held.lock().is_empty());
-    }
-
-    #[tokio::test]
-    async fn a3_open_connections_prolong_their_session_and_end_with_it() {
-        let Bench { sessions, store, now_ms, person } = bench().await;
-        let token = sessions.begin(person).await.unwrap();
-        let (signed, held) = sessions.join(Some(&token), &HeaderMap::new()).await.unwrap();
-        let id = signed.session.id;
-
-        now_ms.fetch_add(DAY_MS + 1, Relaxed);
-        assert_eq!(sessions.compare(false).await, (vec![], true));
-        assert_eq!(store.session(id).await.unwrap().0.expires_ms, now_ms.load(Relaxed) + LASTS_MS);
-
-        store.end_session(id).await.unwrap();
-        assert_eq!(sessions.compare(false).await, (vec![], true));
-        assert_eq!(sessions.compare(true).await, (vec![id], true));
-        drop(held);
-        assert_eq!(sessions.compare(true).await, (vec![], true));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a3_the_watch_tells_within_a_second_whoever_ended_the_session() {
-        let Bench { sessions, store, person, .. } = bench().await;
-        let token = sessions.begin(person).await.unwrap();
-        let (signed, _held) = sessions.join(Some(&token), &HeaderMap::new()).await.unwrap();
-        let (told, mut ended) = tokio::sync::mpsc::unbounded_channel();
-        let watching = Arc::clone(&sessions);
-        tokio::spawn(async move {
-            let tell = |ended: &[SessionId]| ended.iter().for_each(|id| told.send(*id).unwrap());
-            watching.watch(tell).await;
-        });
-        store.end_session(signed.session.id).await.unwrap();
-        let told = tokio::time::timeout(2 * WATCH_EVERY, ended.recv()).await;
-        assert_eq!(told, Ok(Some(signed.session.id)));
-    }
-}
+mod tests;

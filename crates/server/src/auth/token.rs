@@ -10,11 +10,26 @@ use sha2::Sha256;
 /// The only header that is written, and the only one that is accepted: there is no algorithm to choose.
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
-/// What a token is for; one for another audience opens nothing here.
-const AUDIENCE: &str = "sesodocs";
-
-/// The longest token that is looked at, in bytes; ours have about 200.
+/// The longest token that is looked at, in bytes; ours have about 200, and some 300 more with the longest name.
 const TOKEN_BYTES: usize = 1024;
+
+/// What a token is for; one for the other audience opens nothing (A3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// Our own pages, and programs: `/api` and `/live`.
+    Pages,
+    /// The course's page, whose scripts may read it: `/usuarios` only.
+    Classic,
+}
+
+impl Audience {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pages => "sesodocs",
+            Self::Classic => "classic",
+        }
+    }
+}
 
 /// Signs tokens and knows its own again.
 pub(crate) struct Signer(Hmac<Sha256>);
@@ -28,7 +43,38 @@ pub(super) struct Claims {
     pub(super) expires_s: i64,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What the course's page reads in its token: never read back, since the session's row knows better.
+#[derive(Serialize)]
+pub(super) struct Shown<'a> {
+    #[serde(rename = "nomeUsuario")]
+    pub(super) name: &'a str,
+    #[serde(rename = "iat")]
+    pub(super) issued_s: i64,
+}
+
+/// Why a token opens nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotAToken {
+    /// It is none as we make them.
+    Malformed,
+    /// Somebody else signed it.
+    BadSignature,
+    /// It is for the other audience.
+    OtherAudience,
+    /// It has ended.
+    Expired,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    shown: Option<Shown<'a>>,
+    sid: String,
+    exp: i64,
+    aud: &'static str,
+}
+
+#[derive(Deserialize)]
 struct Payload {
     sid: String,
     exp: i64,
@@ -43,32 +89,53 @@ impl Signer {
         Self(Hmac::new(&key.into()))
     }
 
-    /// A token for these claims.
+    /// A token for our own pages.
     pub(super) fn sign(&self, claims: Claims) -> String {
-        let payload = Payload { sid: claims.session.to_string(), exp: claims.expires_s, aud: AUDIENCE.to_owned() };
+        self.token(Audience::Pages, claims, None)
+    }
+
+    /// A token for the course's page, which reads in it what is shown. Like all of them it holds no `=` and no `;`: the
+    /// page cuts its cookies there.
+    pub(super) fn sign_classic(&self, claims: Claims, shown: Shown<'_>) -> String {
+        self.token(Audience::Classic, claims, Some(shown))
+    }
+
+    fn token(&self, audience: Audience, claims: Claims, shown: Option<Shown<'_>>) -> String {
+        let sid = claims.session.to_string();
+        let payload = Written { shown, sid, exp: claims.expires_s, aud: audience.as_str() };
         let payload = serde_json::to_vec(&payload).unwrap_or_default();
         let signed = format!("{}.{}", BASE64URL.encode(HEADER.as_bytes()), BASE64URL.encode(&payload));
         let signature = self.0.clone().chain_update(&signed).finalize().into_bytes();
         format!("{signed}.{}", BASE64URL.encode(&signature))
     }
 
-    /// What a token says, if we signed it and it has not ended.
-    pub(super) fn verify(&self, token: &str, now_ms: i64) -> Option<Claims> {
+    /// What a token says, if we signed it for this audience and it has not ended.
+    pub(super) fn verify(&self, audience: Audience, token: &str, now_ms: i64) -> Result<Claims, NotAToken> {
         if token.len() > TOKEN_BYTES {
-            return None;
+            return Err(NotAToken::Malformed);
         }
-        let (signed, signature) = token.rsplit_once('.')?;
-        let signature = BASE64URL.decode(signature.as_bytes()).ok()?;
-        self.0.clone().chain_update(signed).verify_slice(&signature).ok()?;
+        let (signed, signature) = token.rsplit_once('.').ok_or(NotAToken::Malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or(NotAToken::Malformed)?;
+        if decode(header)? != HEADER.as_bytes() {
+            return Err(NotAToken::Malformed);
+        }
+        let signature = BASE64URL.decode(signature.as_bytes()).map_err(|_| NotAToken::BadSignature)?;
+        self.0.clone().chain_update(signed).verify_slice(&signature).map_err(|_| NotAToken::BadSignature)?;
 
-        let (header, payload) = signed.split_once('.')?;
-        if BASE64URL.decode(header.as_bytes()).ok()? != HEADER.as_bytes() {
-            return None;
+        let payload: Payload = serde_json::from_slice(&decode(payload)?).map_err(|_| NotAToken::Malformed)?;
+        let session = payload.sid.parse().map_err(|_| NotAToken::Malformed)?;
+        if payload.aud != audience.as_str() {
+            return Err(NotAToken::OtherAudience);
         }
-        let payload: Payload = serde_json::from_slice(&BASE64URL.decode(payload.as_bytes()).ok()?).ok()?;
-        let claims = Claims { session: payload.sid.parse().ok()?, expires_s: payload.exp };
-        (payload.aud == AUDIENCE && claims.expires_s > now_ms / 1000).then_some(claims)
+        if payload.exp <= now_ms / 1000 {
+            return Err(NotAToken::Expired);
+        }
+        Ok(Claims { session, expires_s: payload.exp })
     }
+}
+
+fn decode(part: &str) -> Result<Vec<u8>, NotAToken> {
+    BASE64URL.decode(part.as_bytes()).map_err(|_| NotAToken::Malformed)
 }
 
 #[cfg(test)]
@@ -81,6 +148,11 @@ mod tests {
         Claims { session: SessionId(u128::MAX / 3), expires_s: NOW_MS / 1000 + 1 }
     }
 
+    fn both(signer: &Signer) -> [(Audience, String); 2] {
+        let shown = Shown { name: "Ana; \"=\" 🌍", issued_s: NOW_MS / 1000 };
+        [(Audience::Pages, signer.sign(claims())), (Audience::Classic, signer.sign_classic(claims(), shown))]
+    }
+
     /// A token with parts of one's own choice, signed with our key.
     fn forged(signer: &Signer, header: &str, payload: &str) -> String {
         let signed = format!("{}.{}", BASE64URL.encode(header.as_bytes()), BASE64URL.encode(payload.as_bytes()));
@@ -91,10 +163,36 @@ mod tests {
     #[test]
     fn a_token_says_what_was_signed_until_it_ends() {
         let signer = Signer::new(b"secret");
-        let token = signer.sign(claims());
-        assert_eq!(signer.verify(&token, NOW_MS), Some(claims()));
-        assert_eq!(signer.verify(&token, NOW_MS + 1000), None);
-        assert_eq!(Signer::new(b"other").verify(&token, NOW_MS), None);
+        for (audience, token) in both(&signer) {
+            assert_eq!(signer.verify(audience, &token, NOW_MS), Ok(claims()));
+            assert_eq!(signer.verify(audience, &token, NOW_MS + 1000), Err(NotAToken::Expired));
+            let stranger = Signer::new(b"other").verify(audience, &token, NOW_MS);
+            assert_eq!(stranger, Err(NotAToken::BadSignature));
+        }
+    }
+
+    #[test]
+    fn a3_a_token_opens_nothing_of_the_other_audience() {
+        let signer = Signer::new(b"secret");
+        let [(pages, for_pages), (classic, for_classic)] = both(&signer);
+        assert_eq!(signer.verify(pages, &for_classic, NOW_MS), Err(NotAToken::OtherAudience));
+        assert_eq!(signer.verify(classic, &for_pages, NOW_MS), Err(NotAToken::OtherAudience));
+    }
+
+    #[test]
+    fn a3_the_courses_page_can_cut_its_cookie_and_read_its_token() {
+        let signer = Signer::new(b"secret");
+        let [_, (_, token)] = both(&signer);
+        assert!(!token.contains(['=', ';']), "{token}");
+        let payload = BASE64URL.decode(token.split('.').nth(1).unwrap().as_bytes()).unwrap();
+        let payload: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        let expected = serde_json::json!({
+            "nomeUsuario": "Ana; \"=\" 🌍", "iat": NOW_MS / 1000, "exp": claims().expires_s,
+            "sid": claims().session.to_string(), "aud": "classic",
+        });
+        assert_eq!(payload, expected);
+        let longest = Shown { name: &"\u{10000}".repeat(64), issued_s: i64::MAX };
+        assert!(signer.verify(Audience::Classic, &signer.sign_classic(claims(), longest), NOW_MS).is_ok());
     }
 
     #[test]
@@ -102,29 +200,28 @@ mod tests {
         let signer = Signer::new(b"secret");
         let (sid, exp) = (claims().session, claims().expires_s);
         let payload = |aud: &str| format!(r#"{{"sid":"{sid}","exp":{exp},"aud":"{aud}"}}"#);
-        assert!(signer.verify(&forged(&signer, HEADER, &payload(AUDIENCE)), NOW_MS).is_some());
-        for (header, aud) in [
-            (r#"{"alg":"none","typ":"JWT"}"#, AUDIENCE),
-            (r#"{"alg":"HS512","typ":"JWT"}"#, AUDIENCE),
-            (HEADER, "classic"),
-        ] {
-            assert_eq!(signer.verify(&forged(&signer, header, &payload(aud)), NOW_MS), None);
+        let verify = |token: &str| signer.verify(Audience::Pages, token, NOW_MS);
+        assert!(verify(&forged(&signer, HEADER, &payload("sesodocs"))).is_ok());
+        assert_eq!(verify(&forged(&signer, HEADER, &payload("other"))), Err(NotAToken::OtherAudience));
+        for header in [r#"{"alg":"none","typ":"JWT"}"#, r#"{"alg":"HS512","typ":"JWT"}"#] {
+            assert_eq!(verify(&forged(&signer, header, &payload("sesodocs"))), Err(NotAToken::Malformed));
         }
     }
 
     #[test]
     fn every_changed_character_is_noticed() {
         let signer = Signer::new(b"secret");
-        let token = signer.sign(claims());
-        for at in 0..token.len() {
-            let mut bytes = token.clone().into_bytes();
-            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
-            let changed = String::from_utf8(bytes).unwrap();
-            assert_eq!(signer.verify(&changed, NOW_MS), None, "{at}");
+        for (audience, token) in both(&signer) {
+            for at in 0..token.len() {
+                let mut bytes = token.clone().into_bytes();
+                bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+                let changed = String::from_utf8(bytes).unwrap();
+                assert!(signer.verify(audience, &changed, NOW_MS).is_err(), "{at}");
+            }
+            for cut in 0..token.len() {
+                assert!(signer.verify(audience, &token[..cut], NOW_MS).is_err(), "{cut}");
+            }
+            assert_eq!(signer.verify(audience, &"a".repeat(1 << 20), NOW_MS), Err(NotAToken::Malformed));
         }
-        for cut in 0..token.len() {
-            assert_eq!(signer.verify(&token[..cut], NOW_MS), None);
-        }
-        assert_eq!(signer.verify(&"a".repeat(1 << 20), NOW_MS), None);
     }
 }
