@@ -5,7 +5,33 @@ import { join, relative } from 'node:path'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
 
-const compressible = /\.(js|css|html|svg|txt|webmanifest)$/
+const compressible = /\.(js|map|css|html|svg|txt|webmanifest)$/
+
+/** The browser client that other people's pages load from the server by name. */
+const client = { folder: 'node_modules/socket.io-client/dist', builds: ['', '.min', '.esm.min'] }
+
+/** Adds what the server knows by name: the page for an application that lives under `/app`, and the client. */
+function addNamed(): Plugin {
+  return {
+    name: 'add-named',
+    apply: 'build',
+    enforce: 'post',
+    generateBundle(_options, bundle) {
+      const page = bundle['index.html']
+      const html = page?.type === 'asset' ? String(page.source) : ''
+      const below = html.replace('<base href="/" />', '<base href="/app/" />')
+      if (below === html) this.error('index.html names no base')
+      this.emitFile({ type: 'asset', fileName: 'app/index.html', source: below })
+      for (const name of client.builds.flatMap((build) => [
+        `socket.io${build}.js`,
+        `socket.io${build}.js.map`,
+      ])) {
+        const source = readFileSync(join(import.meta.dirname, client.folder, name))
+        this.emitFile({ type: 'asset', fileName: `socket.io/${name}`, source })
+      }
+    },
+  }
+}
 
 /** Writes `.br` and `.gz` beside each text file (plain http gets no brotli from browsers) and prints the sizes. */
 function compress(): Plugin {
@@ -37,7 +63,10 @@ function compress(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [compress()],
+  // Addresses of files are relative to the page's <base>.
+  base: './',
+  plugins: [addNamed(), compress()],
+  worker: { format: 'es' },
   build: {
     target: 'es2023',
     outDir: 'dist',

@@ -3,7 +3,9 @@
 /// One file of the built pages.
 #[derive(Debug)]
 pub struct Asset {
-    /// Where it is served: `/assets/main-Dk2x.js`. The page itself is `/index.html`.
+    /// Where it is served: `/assets/main-Dk2x.js`. The page itself is `/index.html`; for an application that lives
+    /// under `/app` it is `/app/index.html`, which names its files below that. `/socket.io/socket.io.js` and the like
+    /// are the browser client that other people's pages load by name.
     pub path: &'static str,
     /// The `content-type` header.
     pub content_type: &'static str,
@@ -39,11 +41,36 @@ mod tests {
     #[test]
     fn the_page_is_there_and_names_only_files_that_are() {
         let page = String::from_utf8_lossy(index().bytes);
-        let named: Vec<&str> = page.split('"').filter(|part| part.starts_with("/assets/")).collect();
-        assert!(!named.is_empty(), "the page loads nothing");
+        assert!(page.contains("<base href=\"/\""));
+        let named: Vec<&str> = page.split('"').filter_map(|part| part.strip_prefix('.')).collect();
+        assert!(named.iter().any(|path| path.ends_with(".js")), "the page loads nothing");
         for path in named {
             let asset = find(path).unwrap_or_else(|| panic!("{path} is missing"));
-            assert!(asset.immutable && asset.brotli.is_some() && asset.gzip.is_some());
+            assert!(asset.brotli.is_some() && asset.gzip.is_some());
+        }
+        assert!(!page.contains("=\"/assets"), "an address that knows only one base");
+    }
+
+    #[test]
+    fn the_page_under_app_is_the_same_but_for_its_base() {
+        let below = String::from_utf8_lossy(find("/app/index.html").unwrap().bytes);
+        assert!(below.contains("<base href=\"/app/\""));
+        assert_eq!(below.replace("<base href=\"/app/\"", "<base href=\"/\""), String::from_utf8_lossy(index().bytes));
+    }
+
+    #[test]
+    fn the_client_for_other_pages_is_there_by_name_with_its_maps() {
+        for build in ["", ".min", ".esm.min"] {
+            let client = find(&format!("/socket.io/socket.io{build}.js")).unwrap();
+            let source = String::from_utf8_lossy(client.bytes);
+            assert!(
+                source.contains(" * Socket.IO v")
+                    && source.contains(&format!("sourceMappingURL=socket.io{build}.js.map"))
+            );
+            assert_eq!(client.content_type, "text/javascript; charset=utf-8");
+            assert!(client.brotli.is_some_and(|brotli| brotli.len() < client.bytes.len() / 2) && client.gzip.is_some());
+            let map = find(&format!("/socket.io/socket.io{build}.js.map")).unwrap();
+            assert_eq!((map.content_type, map.bytes.first()), ("application/json", Some(&b'{')));
         }
     }
 

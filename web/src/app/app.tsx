@@ -5,7 +5,7 @@ import { t } from '../i18n'
 import { DocumentsPage } from '../pages/documents'
 import { SignPage } from '../pages/sign'
 import { Toast } from '../ui/toast'
-import { route } from './router'
+import { HOME, route } from './router'
 import { session } from './session'
 
 type DocumentModule = typeof import('../pages/document')
@@ -63,7 +63,7 @@ function Message({ text, home, reload }: { text: string; home?: boolean; reload?
   return (
     <main class="empty">
       <h1>{text}</h1>
-      {home && <a href="/">{t.home}</a>}
+      {home && <a href={HOME}>{t.home}</a>}
       {reload && <button onClick={() => location.reload()}>{t.reload}</button>}
     </main>
   )

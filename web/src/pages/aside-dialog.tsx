@@ -32,7 +32,7 @@ export function AsideDialog({ aside, person, kept, onDiscard, onClose }: AsideDi
       const { id } = await createDocument(t.aside.copyOf(aside.title || t.untitled))
       await beginWith(kept, { person, document: id }, aside)
       onDiscard()
-      navigate(`/d/${id}`)
+      navigate(`d/${id}`)
     } catch (error) {
       notify({ text: textFor(t.errors, error instanceof ApiError ? error.code : 'other') })
     }

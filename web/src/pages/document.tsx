@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals'
 import { useEffect, useState } from 'preact/hooks'
 import { restoreDocument } from '../api/documents'
 import type { Me } from '../api/session'
+import { HOME } from '../app/router'
 import { kept as keptSoon } from '../app/session'
 import type { Connection } from '../collab/connection'
 import type { Aside, Kept } from '../collab/kept'
@@ -56,7 +57,7 @@ function Opened({ id, me, open, kept }: { id: string; me: Me; open: OpenDocument
       <header class="top">
         <a
           class="quiet icon-only"
-          href="/"
+          href={HOME}
           aria-label={t.document.back}
           title={t.document.back}
           data-testid="back"
@@ -100,7 +101,7 @@ function Waiting({ id, status }: { id: string; status: Status }) {
         <Icon name={final ? 'alert' : 'busy'} />
       )}
       <p>{detail ?? text}</p>
-      {final && <a href="/">{t.home}</a>}
+      {final && <a href={HOME}>{t.home}</a>}
       {status.kind === 'readonly' && status.why === 'trashed' && <Restore id={id} />}
     </div>
   )

@@ -10,7 +10,7 @@ import {
 } from '../api/documents'
 import { ApiError } from '../api/http'
 import type { Me } from '../api/session'
-import { navigate } from '../app/router'
+import { HOME, navigate } from '../app/router'
 import type { Connection } from '../collab/connection'
 import { LiveList } from '../collab/list'
 import type { DocumentRow } from '../collab/wire'
@@ -36,14 +36,14 @@ export function DocumentsPage({ trash, me, connection }: DocumentsPageProps) {
   return (
     <div class="page">
       <header class="top">
-        <a class="brand" href="/">
+        <a class="brand" href={HOME}>
           SeSoDocs
         </a>
         <nav>
-          <a href="/" aria-current={trash ? undefined : 'page'}>
+          <a href={HOME} aria-current={trash ? undefined : 'page'}>
             {t.list.title}
           </a>
-          <a href="/trash" aria-current={trash ? 'page' : undefined} data-testid="to-trash-page">
+          <a href="trash" aria-current={trash ? 'page' : undefined} data-testid="to-trash-page">
             {t.list.trash}
           </a>
         </nav>
@@ -88,7 +88,7 @@ function Row({ row, list }: { row: DocumentRow; list: LiveList }) {
   const close = (): void => void (asking.value = undefined)
   return (
     <li class="row" data-testid="row" data-document={row.id}>
-      <a href={`/d/${row.id}`}>
+      <a href={`d/${row.id}`}>
         <Icon name="file" />
         <span class="row-title">{title}</span>
         <span class="row-facts">
@@ -188,7 +188,7 @@ function Rename({ row, list, onClose }: { row: DocumentRow; list: LiveList; onCl
 }
 
 function create(): Promise<void> {
-  return attempt(async () => navigate(`/d/${(await createDocument(t.untitled)).id}`))
+  return attempt(async () => navigate(`d/${(await createDocument(t.untitled)).id}`))
 }
 
 /** Does it, or says why not. */

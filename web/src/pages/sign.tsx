@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals'
 import { ApiError } from '../api/http'
 import type { SignUp } from '../api/session'
-import { navigate } from '../app/router'
+import { HOME, navigate, route } from '../app/router'
 import { signIn, signUp } from '../app/session'
 import { t, textFor } from '../i18n'
 
@@ -27,7 +27,7 @@ export function SignPage({ mode, signUpOpen, first, again }: SignPageProps) {
     try {
       if (up) await signUp(text('name'), text('password'), text('invite'))
       else await signIn(text('name'), text('password'))
-      if (location.pathname.startsWith('/sign')) navigate('/', { replace: true })
+      if (route.value.page === 'sign') navigate(HOME, { replace: true })
     } catch (error) {
       problem.value = textFor(t.errors, error instanceof ApiError ? error.code : 'other')
       working.value = false
@@ -86,7 +86,7 @@ export function SignPage({ mode, signUpOpen, first, again }: SignPageProps) {
       </form>
       {!first && (up || signUpOpen !== 'closed') && (
         <p>
-          <a href={up ? '/signin' : '/signup'} data-testid="other-mode">
+          <a href={up ? 'signin' : 'signup'} data-testid="other-mode">
             {up ? t.sign.toIn : t.sign.toUp}
           </a>
         </p>
