@@ -1,5 +1,5 @@
-//! A data folder that version 1 wrote, kept for ever: every later version must read it, and go on in it.
-//! `tests/fixtures/v1` was made by `write_the_fixture` below, and is never made anew.
+//! Data folders that each form of the database left, kept for ever: every later version must read them, and go on in them.
+//! They were made by `write_the_fixture` below, as it was then, and are never made anew.
 
 use std::{
     fs,
@@ -13,20 +13,25 @@ use engine::{
     document::{Document, DocumentId, Kind, Visibility},
     log::{Cursor, Edit, Entry, Snapshot, Writers},
     person::{Name, Person, PersonId, Session, SessionId},
-    store::{DocumentChange, Invitation, Since, StoreError},
+    store::{DocumentChange, Invitation, Named, Since, StoreError},
 };
 
 use crate::{build::*, killed, open};
 
 const RICH: DocumentId = DocumentId(1 << 100);
 const TEXT: DocumentId = DocumentId(2);
+const NAMED: DocumentId = DocumentId(3);
 const GONE: DocumentId = DocumentId(u128::MAX);
 const OWNER: PersonId = PersonId(1);
 const MEMBER: PersonId = PersonId(i64::MAX as u64);
 const SESSION: SessionId = SessionId(77);
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1")
+/// The names that `NAMED` and `TEXT` have claimed, which is in the trash.
+const NAME: &str = "Notas\0 da aula 😀 ";
+const TRASHED_NAME: &str = "notes.md";
+
+pub(crate) fn folder(version: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(version)
 }
 
 fn log() -> Vec<Entry> {
@@ -97,14 +102,44 @@ fn rows() -> [Document; 2] {
     [rich, text]
 }
 
+fn named() -> Document {
+    let [_, text] = rows();
+    Document { id: NAMED, title: "Notas da aula".to_owned(), trashed_ms: None, ..text }
+}
+
 fn kept_session() -> Session {
     Session { id: SESSION, person: MEMBER, created_ms: 1_700_000_000_000, expires_ms: 1_800_000_000_000 }
 }
 
 #[tokio::test]
 async fn a_folder_of_version_1_is_read_and_used() {
-    let data = killed(&folder());
+    let data = killed(&folder("v1"));
     let store = open(data.path());
+    reads_what_version_1_wrote(&store).await;
+    assert_eq!(store.text_documents(MEMBER).await, Ok(Vec::new()));
+    store.create_document(named(), Some(NAME.to_owned())).await.unwrap();
+    goes_on_with_names(&store).await;
+}
+
+#[tokio::test]
+async fn a_folder_of_version_2_is_read_and_used() {
+    let data = killed(&folder("v2"));
+    let store = open(data.path());
+    reads_what_version_1_wrote(&store).await;
+    goes_on_with_names(&store).await;
+    store.change_document(TEXT, trash(None)).await.unwrap();
+    let both = [TRASHED_NAME, NAME].map(|name| Some(name.to_owned()));
+    assert_eq!(names(&store, MEMBER).await, both);
+}
+
+async fn goes_on_with_names(store: &Any) {
+    let found = Named { document: named(), name: Some(NAME.to_owned()) };
+    assert_eq!(store.text_documents(MEMBER).await, Ok(vec![found]));
+    let again = store.create_document(text("again"), Some(NAME.to_owned()));
+    is(again.await, StoreError::Conflict);
+}
+
+async fn reads_what_version_1_wrote(store: &Any) {
     let loaded = store.load(RICH).await.unwrap();
     assert_eq!(loaded.snapshot, Some(covering()));
     assert_eq!(loaded.tail, log()[30..]);
@@ -129,14 +164,15 @@ async fn a_folder_of_version_1_is_read_and_used() {
     let third = store.create_person(person("third"), shown(2)).await.unwrap();
     assert!(!third.owner);
     assert_eq!(store.sessions_version().await, Ok(1));
-    appended(&store, RICH, log()[39].cursor(), 2).await;
+    appended(store, RICH, log()[39].cursor(), 2).await;
     assert_eq!(store.load(RICH).await.unwrap().tail.len(), 12);
 }
 
 #[tokio::test]
 #[ignore = "writes the fixture, which was done once"]
 async fn write_the_fixture() {
-    assert!(!folder().exists(), "a fixture is never changed");
+    let folder = folder("v2");
+    assert!(!folder.exists(), "a fixture is never changed");
     let data = tempfile::tempdir().unwrap();
     let store = open(data.path());
     let [ana, member] = people();
@@ -150,8 +186,8 @@ async fn write_the_fixture() {
     store.create_session(ended.clone()).await.unwrap();
     store.end_session(ended.id).await.unwrap();
     store.create_session(kept_session()).await.unwrap();
-    for row in rows() {
-        store.create_document(row, None).await.unwrap();
+    for (row, name) in rows().into_iter().zip([None, Some(TRASHED_NAME.to_owned())]) {
+        store.create_document(row, name).await.unwrap();
     }
     let gone = Document { id: GONE, trashed_ms: Some(1), ..document("gone") };
     store.create_document(gone, None).await.unwrap();
@@ -162,13 +198,14 @@ async fn write_the_fixture() {
     }
     store.compact(RICH, covering()).await.unwrap();
     store.close().await.unwrap();
-    // The last entries only in the log, as a kill leaves them.
+    // The last ones only in the log, as a kill leaves them.
     let store = open(data.path());
+    store.create_document(named(), Some(NAME.to_owned())).await.unwrap();
     for entry in &log()[35..] {
         store.append(RICH, Arc::new(entry.clone())).await.unwrap();
     }
     let left = killed(data.path());
-    let target = folder().join("generations/1");
+    let target = folder.join("generations/1");
     fs::create_dir_all(&target).unwrap();
     for name in ["sesodocs.db", "sesodocs.db-wal"] {
         fs::copy(left.path().join("generations/1").join(name), target.join(name)).unwrap();

@@ -11,11 +11,12 @@ use std::{
 
 use engine::{
     log::{Cursor, Entry},
+    person::PersonId,
     store::{Since, StoreError},
 };
 use tokio::task::{JoinSet, spawn_blocking};
 
-use crate::{build::*, open};
+use crate::{build::*, database, fixture::folder, killed, open};
 
 fn restore(file: &Path, data: &Path) -> Result<(), String> {
     let restored = store::restore(file, data).map_err(|why| why.to_string())?;
@@ -71,7 +72,10 @@ async fn f5_a_restore_brings_back_the_moment_and_ends_all_sessions() {
     let id = created(&store).await;
     let entries = filled(&store, id, 5).await;
     store.compact(id, snapshot(&entries[..3])).await.unwrap();
+    let claim = async |store: &Any, name: &str| store.create_document(text("t"), Some(name.to_owned())).await;
+    claim(&store, "kept\0").await.unwrap();
     store::backup(data.path(), &file).unwrap();
+    claim(&store, "lost").await.unwrap();
     let lost = appended(&store, id, entries[4].cursor(), 3).await;
     let why = restore(&file, data.path()).unwrap_err();
     assert!(why.contains("stop it first"), "{why}");
@@ -82,6 +86,9 @@ async fn f5_a_restore_brings_back_the_moment_and_ends_all_sessions() {
     assert_eq!(store.history(id, 0, usize::MAX).await.unwrap(), entries);
     assert_eq!(store.load(id).await.unwrap().tail, entries[3..]);
     is(store.session(before.id).await, StoreError::NotFound);
+    assert_eq!(names(&store, ana.id).await, [Some("kept\0".to_owned())]);
+    is(claim(&store, "kept\0").await, StoreError::Conflict);
+    claim(&store, "lost").await.unwrap();
     assert_eq!(store.person(ana.id).await, Ok(ana));
     // L7: the numbers are used again, and old cursors are known as those of another history.
     let head = entries[4].cursor();
@@ -91,6 +98,22 @@ async fn f5_a_restore_brings_back_the_moment_and_ends_all_sessions() {
         let since = store.since(id, entry.cursor(), 1).await;
         assert_eq!(since, Ok(Since::OtherHistory));
     }
+}
+
+#[tokio::test]
+async fn f5_a_backup_of_version_1_is_restored_in_the_form_of_this_one() {
+    let old = killed(&folder("v1"));
+    let file = database(old.path());
+    let whole = rusqlite::Connection::open(&file).unwrap();
+    whole.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(whole);
+    let data = tempfile::tempdir().unwrap();
+    restore(&file, data.path()).unwrap();
+    let store = open(data.path());
+    let ana = store.person(PersonId(1)).await.unwrap();
+    assert!(ana.owner);
+    store.create_document(text("t"), Some("new".to_owned())).await.unwrap();
+    assert_eq!(names(&store, ana.id).await, [Some("new".to_owned())]);
 }
 
 #[tokio::test]
