@@ -83,6 +83,8 @@ pub struct Opening {
     pub document: DocumentId,
     /// The number that the server gave to the connection; presence is keyed by it (W7).
     pub connection: u64,
+    /// Whether the others see that somebody is here: a program that only writes is not.
+    pub is_shown: bool,
     /// Who it is.
     pub person: PersonId,
     /// The person's name.

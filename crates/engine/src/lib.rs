@@ -13,5 +13,6 @@ pub mod refusal;
 pub mod replica;
 mod room;
 pub mod rooms;
+pub mod scribe;
 pub mod store;
 pub mod update;

@@ -304,6 +304,12 @@ fn put_bytes(out: &mut BytesMut, bytes: &[u8]) {
     out.put_slice(bytes);
 }
 
+/// Takes apart what [`Entry::updates`] put together, as far as it was.
+pub(crate) fn each_update(updates: Bytes) -> impl Iterator<Item = Bytes> {
+    let mut reader = Reader(updates);
+    std::iter::from_fn(move || reader.bytes())
+}
+
 /// Takes canonical forms apart without copying the updates.
 struct Reader(Bytes);
 

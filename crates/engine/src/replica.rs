@@ -1,10 +1,12 @@
-//! The one place where a document's content is read with `yrs`: to compact a log and to export text. Never on the path of
-//! an edit; always on a thread of its own with a deep stack, since yrs recurses and a stack that ends aborts the process.
+//! The one place where a document's content is read with `yrs`: to compact a log, to export text, and to write text on
+//! somebody's behalf (`draft.rs`). Never on the path of an edit; always on a thread with a deep stack (`stack.rs`).
+
+mod draft;
+mod stack;
 
 use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 use yrs::{
     Any, Doc, GetString, OffsetKind, Options, Out, ReadTxn, StateVector, Text, Transact, Xml, XmlFragment, XmlOut,
     XmlTextRef,
@@ -12,6 +14,7 @@ use yrs::{
     updates::decoder::Decode,
 };
 
+pub(crate) use self::{draft::Draft, stack::briefly};
 use crate::{
     document::{Document, DocumentId, Kind},
     log::{Cursor, Seq, Snapshot, Writers},
@@ -20,11 +23,8 @@ use crate::{
     update::{self, Run, Shape},
 };
 
-/// Deep enough for the nesting that [`Shape`] lets pass, many times over.
-const STACK_BYTES: usize = 256 * 1024 * 1024;
-
-/// Replicas in memory at the same time.
-static AT_ONCE: Semaphore = Semaphore::const_new(2);
+/// What is read of a history at once.
+const HISTORY_BYTES: usize = 1 << 20;
 
 /// Why a log was not compacted. It stays as it is.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ pub struct Unreadable(String);
 /// Whatever the reason, nothing was changed.
 pub async fn compact(store: &dyn Store, document: DocumentId) -> Result<Arc<Snapshot>, CompactError> {
     let loaded = store.load(document).await?;
-    let snapshot = on_a_deep_stack(move || snapshot_of(document, &loaded)).await??;
+    let snapshot = stack::at_length(move || snapshot_of(document, &loaded)).await??;
     store.compact(document, snapshot.clone()).await?;
     Ok(Arc::new(snapshot))
 }
@@ -63,26 +63,58 @@ pub async fn compact(store: &dyn Store, document: DocumentId) -> Result<Arc<Snap
 pub async fn text(store: &dyn Store, document: &Document) -> Result<(Seq, String), Refusal> {
     let loaded = store.load(document.id).await.map_err(|cause| Refusal::from(&cause))?;
     let (id, kind) = (document.id, document.kind);
-    let text = on_a_deep_stack(move || {
+    let text = stack::at_length(move || {
         let replica = Replica::of(&loaded)?;
         Ok::<_, Unreadable>((end_of(id, &loaded).seq, replica.text(kind)))
     });
-    let unreadable = |cause: Unreadable| {
-        tracing::error!(document = %id, %cause, "a document could not be exported");
-        Refusal::Corrupt
-    };
+    let unreadable = |cause| unreadable(id, &cause);
     text.await.map_err(unreadable)?.map_err(unreadable)
 }
 
-/// Runs a piece of work where yrs may recurse.
-async fn on_a_deep_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Unreadable> {
-    let _permit = AT_ONCE.acquire().await;
-    let run = move || {
-        let thread = std::thread::Builder::new().name("replica".into()).stack_size(STACK_BYTES).spawn(work);
-        let thread = thread.map_err(|cause| Unreadable(cause.to_string()))?;
-        thread.join().map_err(|_| Unreadable("yrs panicked".into()))
+/// The text of a document of kind `text` as it was when entry `seq` was its last; `None` if there is no such entry.
+///
+/// # Errors
+/// As [`text`].
+pub async fn text_at(store: &dyn Store, document: &Document, seq: Seq) -> Result<Option<String>, Refusal> {
+    let id = document.id;
+    let Some(updates) = updates_until(store, id, seq).await.map_err(|cause| Refusal::from(&cause))? else {
+        return Ok(None);
     };
-    tokio::task::spawn_blocking(run).await.map_err(|cause| Unreadable(cause.to_string()))?
+    let text = stack::at_length(move || {
+        let mut draft = Draft::new();
+        draft.take_in(updates).map(|()| draft.text())
+    });
+    let unreadable = |cause| unreadable(id, &cause);
+    text.await.map_err(unreadable)?.map_err(unreadable).map(Some)
+}
+
+/// Every update up to an entry, from the snapshot if that is not too new, else from history.
+async fn updates_until(store: &dyn Store, id: DocumentId, seq: Seq) -> Result<Option<Vec<Bytes>>, StoreError> {
+    let loaded = store.load(id).await?;
+    if end_of(id, &loaded).seq < seq {
+        return Ok(None);
+    }
+    let (mut last, mut updates) = (0, Vec::new());
+    if let Some(snapshot) = loaded.snapshot.filter(|snapshot| snapshot.through.seq <= seq) {
+        last = snapshot.through.seq;
+        updates.push(snapshot.update);
+    }
+    while last < seq {
+        let entries = store.history(id, last, HISTORY_BYTES).await?;
+        let Some(read) = entries.last() else {
+            return Err(StoreError::Corrupt(format!("history ends at {last}, before {seq}")));
+        };
+        last = read.seq;
+        let wanted = entries.into_iter().filter(|entry| entry.seq <= seq);
+        updates.extend(wanted.flat_map(|entry| entry.edits).map(|edit| edit.update));
+    }
+    Ok(Some(updates))
+}
+
+/// What the operator is told, and what whoever asked is.
+pub(crate) fn unreadable(document: DocumentId, cause: &Unreadable) -> Refusal {
+    tracing::error!(%document, %cause, "a document cannot be read");
+    Refusal::Corrupt
 }
 
 fn snapshot_of(document: DocumentId, loaded: &Loaded) -> Result<Snapshot, CompactError> {
@@ -128,6 +160,17 @@ fn writers_of(loaded: &Loaded) -> Writers {
     writers
 }
 
+/// Puts updates into a replica, one behind the other, each behind the guard of its shape.
+fn apply_to(doc: &Doc, shape: &mut Shape, updates: impl IntoIterator<Item = Bytes>) -> Result<(), Unreadable> {
+    let mut transaction = doc.transact_mut();
+    for bytes in updates {
+        shape.add(&bytes).map_err(|cause| Unreadable(cause.to_string()))?;
+        let update = yrs::Update::decode_v1(&bytes).map_err(|cause| Unreadable(cause.to_string()))?;
+        transaction.apply_update(update).map_err(|cause| Unreadable(cause.to_string()))?;
+    }
+    Ok(())
+}
+
 /// A document's content, as yrs holds it.
 struct Replica {
     doc: Doc,
@@ -136,17 +179,9 @@ struct Replica {
 impl Replica {
     fn of(loaded: &Loaded) -> Result<Self, Unreadable> {
         let doc = Doc::with_options(Options { offset_kind: OffsetKind::Utf16, ..Options::default() });
-        let mut shape = Shape::default();
-        {
-            let mut transaction = doc.transact_mut();
-            let snapshot = loaded.snapshot.iter().map(|snapshot| &snapshot.update);
-            let tail = loaded.tail.iter().flat_map(|entry| &entry.edits).map(|edit| &edit.update);
-            for bytes in snapshot.chain(tail) {
-                shape.add(bytes).map_err(|cause| Unreadable(cause.to_string()))?;
-                let update = yrs::Update::decode_v1(bytes).map_err(|cause| Unreadable(cause.to_string()))?;
-                transaction.apply_update(update).map_err(|cause| Unreadable(cause.to_string()))?;
-            }
-        }
+        let snapshot = loaded.snapshot.iter().map(|snapshot| &snapshot.update);
+        let tail = loaded.tail.iter().flat_map(|entry| &entry.edits).map(|edit| &edit.update);
+        apply_to(&doc, &mut Shape::default(), snapshot.chain(tail).cloned())?;
         Ok(Self { doc })
     }
 

@@ -76,6 +76,7 @@ impl Place {
         let opening = Opening {
             document: DOCUMENT,
             connection,
+            is_shown: true,
             person,
             name: "n".into(),
             cursor,

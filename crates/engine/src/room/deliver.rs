@@ -121,13 +121,14 @@ impl Room {
             start: start(&mut seat, fetched, settings),
             present: self.board.all_but(opening.connection),
         };
-        let present = Present {
-            connection: opening.connection,
-            person: opening.person,
-            name: opening.name,
-            state: Some(Bytes::from_static(b"{}")),
-        };
-        self.board.join(present);
+        if opening.is_shown {
+            self.board.join(Present {
+                connection: opening.connection,
+                person: opening.person,
+                name: opening.name,
+                state: Some(Bytes::from_static(b"{}")),
+            });
+        }
         self.seats.insert(key, seat);
         self.rooms.metrics.clients.inc();
         answer(Ok(opened));

@@ -194,6 +194,7 @@ impl Page {
         let opening = Opening {
             document: self.document,
             connection: dice.random(),
+            is_shown: true,
             person: self.person,
             name: "someone".into(),
             cursor: self.cursor,
