@@ -90,6 +90,7 @@ export class Link {
         }
       }
       await this.#open
+      if (delayMs) await pause(delayMs)
       to.end()
     } catch {
       to.destroy()

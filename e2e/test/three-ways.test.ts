@@ -1,0 +1,89 @@
+// One text document, written at the same time by the course's page, by people in a browser, and by programs over HTTP.
+import { setTimeout as pause } from 'node:timers/promises'
+import { io } from 'socket.io-client'
+import { expect, test } from 'vitest'
+import { type Io, Tab } from '../src/classic'
+import { CoursePage } from '../src/course-page'
+import { Desk } from '../src/desk'
+import { exportedText, password, signUp, token } from '../src/people'
+import { Server } from '../src/server'
+import { staged } from '../src/stage'
+
+const soon = { timeout: 20_000 }
+const words = (name: string, count: number) => Array.from({ length: count }, (_, at) => ` ${name}${at}`)
+
+/** What CodeMirror shows, without the carets of others. */
+function shown(desk: Desk): Promise<string> {
+  return desk.page.locator('.cm-content').evaluate((content) => {
+    const lines = [...content.querySelectorAll('.cm-line')].map((line) => {
+      const copy = line.cloneNode(true) as HTMLElement
+      copy.querySelectorAll('[contenteditable=false], [class*=Caret]').forEach((caret) => caret.remove())
+      return copy.textContent ?? ''
+    })
+    return lines.join('\n')
+  })
+}
+
+test('a course page, CodeMirror and programs write in one text at once, and all agree to the letter', async () => {
+  const server = await staged(Server.start())
+  const carla = await signUp(server, 'Carla')
+  await signUp(server, 'Ana')
+  await signUp(server, 'Robô')
+
+  const visitor = await Tab.visit({ io: io as Io, url: server.url, way: 'websocket' })
+  const course = await visitor.signIn('Ana', password)
+  const list = await Tab.join({ io: io as Io, url: server.url, way: 'websocket', token: course })
+  await list.add('Junto')
+  const doc = (await list.documents())[0]!._id
+  const page = await CoursePage.visit(server.url, course, 'Junto')
+  // Each has a line of their own; the caret of the course's page is always at the end.
+  for (const key of 'carla:\nrobô:\noutro:\nana:') page.key(key)
+  const desk = await Desk.sit('Carla', server.url, carla)
+  await desk.open(doc)
+  await expect.poll(() => shown(desk), soon).toBe(page.value)
+
+  const bearer = await token(server, 'Robô')
+  let refusals = 0
+  /** Adds a word at the end of this line, and reads anew whenever somebody was faster. */
+  const append = async (line: string, word: string): Promise<void> => {
+    const address = `${server.url}/api/documents/${doc}/text`
+    const authorization = `Bearer ${bearer}`
+    for (;;) {
+      const read = await fetch(address, { headers: { authorization } })
+      const text = (await read.text()).replace(new RegExp(`^${line}:.*$`, 'm'), (whole) => whole + word)
+      const headers = { authorization, 'content-type': 'text/plain', 'if-match': read.headers.get('etag')! }
+      const written = await fetch(address, { method: 'PUT', headers, body: text })
+      if (written.ok) return
+      expect(written.status).toBe(412)
+      refusals++
+    }
+  }
+  const program = async (line: string, count: number) => {
+    for (const word of words(line, count)) await append(line, word)
+  }
+  const inTheBrowser = async () => {
+    await desk.page.locator('.cm-line').first().click()
+    await desk.page.keyboard.press('End')
+    await desk.page.keyboard.type(words('carla', 60).join(''), { delay: 15 })
+  }
+  const onTheCoursePage = async () => {
+    for (const key of words('ana', 60).join('')) {
+      page.key(key)
+      await pause(15)
+    }
+  }
+  await Promise.all([inTheBrowser(), onTheCoursePage(), program('robô', 30), program('outro', 30)])
+
+  const line = (name: string, count: number) => `${name}:${words(name, count).join('')}`
+  const all = [line('carla', 60), line('robô', 30), line('outro', 30), line('ana', 60)].join('\n')
+  await expect.poll(() => exportedText(server, carla, doc), soon).toBe(all)
+  await expect.poll(() => page.value, soon).toBe(all)
+  await expect.poll(() => shown(desk), soon).toBe(all)
+  expect(await list.text('Junto')).toBe(all)
+  await desk.page.reload()
+  await expect.poll(() => shown(desk), soon).toBe(all)
+  expect(desk.complaints).toEqual([])
+  console.log(
+    `180 words by a page, a browser and two programs: all there, once; ${refusals} writes were made anew`,
+  )
+})
