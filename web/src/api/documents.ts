@@ -5,8 +5,8 @@ export interface NewDocument {
   id: string
 }
 
-export function createDocument(title: string): Promise<NewDocument> {
-  return call('POST', '/api/documents', { kind: 'rich', title })
+export function createDocument(title: string, kind: 'rich' | 'text'): Promise<NewDocument> {
+  return call('POST', '/api/documents', { kind, title })
 }
 
 export function renameDocument(id: string, title: string): Promise<void> {

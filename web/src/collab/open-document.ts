@@ -5,7 +5,7 @@ import type { LiveSocket } from './connection'
 import type { Aside, CopyId, Kept } from './kept'
 import { Provider } from './provider'
 import { beginning } from './updates'
-import type { Person } from './wire'
+import type { Kind, Person } from './wire'
 
 export interface OpenDocumentOptions {
   socket: LiveSocket
@@ -80,7 +80,7 @@ export class OpenDocument {
 }
 
 /** Puts what was set aside into a new, empty document as an edit that waits: opening the document sends it. */
-export async function beginWith(kept: Kept, copy: CopyId, aside: Aside): Promise<void> {
-  const source = aside.state ? { state: aside.state } : { text: aside.text }
-  await kept.write(copy, { waiting: [{ ...beginning(source), n: 1 }] })
+export async function beginWith(kept: Kept, copy: CopyId, aside: Aside, kind: Kind): Promise<void> {
+  const source = aside.state && kind === 'rich' ? { state: aside.state } : { text: aside.text }
+  await kept.write(copy, { waiting: [{ ...beginning(source, kind), n: 1 }] })
 }

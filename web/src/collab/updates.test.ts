@@ -65,12 +65,21 @@ describe('what was not accepted (D3)', () => {
     const old = rich('one', 'two')
     const state = Y.encodeStateAsUpdate(old)
     for (const source of [{ state }, { text: 'one\ntwo' }]) {
-      const { client, update } = beginning(source)
+      const { client, update } = beginning(source, 'rich')
       const doc = new Y.Doc()
       Y.applyUpdate(doc, update)
       expect(doc.getXmlFragment('content').toString()).toBe(old.getXmlFragment('content').toString())
       expect([...doc.store.clients.keys()]).toEqual([client])
       expect(textOf(update)).toBe('one\ntwo')
     }
+  })
+
+  test('can begin a new text document, which is one text', () => {
+    const { client, update } = beginning({ text: '# one\n\ntwo' }, 'text')
+    const doc = new Y.Doc()
+    Y.applyUpdate(doc, update)
+    expect(doc.getText('text').toString()).toBe('# one\n\ntwo')
+    expect(doc.getXmlFragment('content').length).toBe(0)
+    expect([...doc.store.clients.keys()]).toEqual([client])
   })
 })

@@ -1,6 +1,7 @@
 // What can be read out of an update's bytes, and the one rewriting of them. Knows Yjs, nothing of sending.
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
+import type { Kind } from './wire'
 
 type Id = { client: number; clock: number }
 
@@ -85,21 +86,22 @@ function plain(text: Y.XmlText): string {
   return pieces.map(({ insert }) => (typeof insert === 'string' ? insert : '')).join('')
 }
 
-/** A document's state as one update of a new client: what a new document begins with. Takes a state or plain text. */
-export function beginning(source: { state: Uint8Array } | { text: string }): {
-  client: number
-  update: Uint8Array
-} {
+/** What a new document begins with, as one update of a new client. Takes a rich document's state, or plain text. */
+export function beginning(
+  source: { state: Uint8Array } | { text: string },
+  kind: Kind,
+): { client: number; update: Uint8Array } {
   const doc = new Y.Doc()
-  const content = doc.getXmlFragment('content')
   if ('state' in source) {
     const old = new Y.Doc()
     Y.applyUpdate(old, source.state)
     const blocks = old.getXmlFragment('content').toArray()
-    content.insert(0, blocks.map((block) => block.clone()) as Y.XmlElement[])
+    doc.getXmlFragment('content').insert(0, blocks.map((block) => block.clone()) as Y.XmlElement[])
     old.destroy()
+  } else if (kind === 'text') {
+    doc.getText('text').insert(0, source.text)
   } else {
-    content.insert(0, source.text.split('\n').map(paragraph))
+    doc.getXmlFragment('content').insert(0, source.text.split('\n').map(paragraph))
   }
   const update = Y.encodeStateAsUpdate(doc)
   const client = doc.clientID

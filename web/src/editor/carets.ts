@@ -9,28 +9,7 @@ import {
 } from '@tiptap/y-tiptap'
 import * as Y from 'yjs'
 import { tintOf } from '../ui/tint'
-
-/** What the editor needs to know of the others in a document, and tells them. */
-export interface Carets {
-  readonly others: readonly Somebody[]
-  subscribe(listener: () => void): () => void
-  /** Our caret moved; `read` is called when it is time to tell where it is. */
-  moved(read: () => unknown): void
-}
-
-export interface Somebody {
-  connection: number
-  person: { id: string; name: string }
-  caret: unknown
-}
-
-interface Caret {
-  anchor: unknown
-  head: unknown
-}
-
-/** More carets than this help nobody, and each costs at every change. */
-const MOST_CARETS = 30
+import { carried, nameElement, placeOf, type Caret, type Carets, type Somebody } from './others'
 
 const key = new PluginKey<DecorationSet>('carets')
 
@@ -95,19 +74,14 @@ function ownCaret(view: EditorView): Caret | undefined {
 function drawn(others: readonly Somebody[], state: EditorState): DecorationSet {
   const sync = ySyncPluginKey.getState(state)
   if (!sync) return DecorationSet.empty
-  const absolute = (position: unknown): number | null =>
-    relativePositionToAbsolutePosition(
-      sync.doc,
-      sync.type,
-      Y.createRelativePositionFromJSON(position),
-      sync.binding.mapping,
+  const absolute = (position: unknown): number | undefined =>
+    placeOf(position, (relative) =>
+      relativePositionToAbsolutePosition(sync.doc, sync.type, relative, sync.binding.mapping),
     )
   const decorations: Decoration[] = []
-  for (const somebody of others.slice(-MOST_CARETS)) {
-    const caret = somebody.caret as Caret | undefined
-    if (!caret?.anchor || !caret.head) continue
+  for (const { somebody, caret } of carried(others)) {
     const [anchor, head] = [absolute(caret.anchor), absolute(caret.head)]
-    if (anchor === null || head === null) continue
+    if (anchor === undefined || head === undefined) continue
     decorations.push(...decorationsFor(somebody, anchor, head, state.doc.content.size))
   }
   return DecorationSet.create(state.doc, decorations)
@@ -126,15 +100,12 @@ function decorationsFor(somebody: Somebody, anchor: number, head: number, size: 
   return from === to ? [caret] : [caret, Decoration.inline(from, to, { class: `others-selection ${tint}` })]
 }
 
-/** A caret takes no room: the name hangs above it and shows for a while after each move. */
+/** A caret takes no room. */
 function caretElement(name: string, tint: string): HTMLElement {
   const caret = document.createElement('span')
   caret.className = `caret ${tint}`
   caret.setAttribute('aria-hidden', 'true')
-  const label = document.createElement('span')
-  label.className = 'caret-name'
-  label.textContent = name
   // Word joiners keep the line from breaking at the caret.
-  caret.append('\u2060', label, '\u2060')
+  caret.append('\u2060', nameElement(name), '\u2060')
   return caret
 }

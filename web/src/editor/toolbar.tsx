@@ -1,19 +1,20 @@
 // The formatting toolbar. It reads the editor at most once for each picture, however fast changes come.
 import type { ChainedCommands, Editor } from '@tiptap/core'
 import { yUndoPluginKey } from '@tiptap/y-tiptap'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { t } from '../i18n'
-import { Icon, type IconName } from '../ui/icons'
+import type { IconName } from '../ui/icons'
+import { Tool, ToolBar } from '../ui/tools'
 import { LinkDialog } from './link-dialog'
 
-interface Tool {
+interface Format {
   name: IconName
   label: string
   keys?: string
   run: (chain: ChainedCommands) => ChainedCommands
 }
 
-const tools = (): Tool[][] => [
+const formats = (): Format[][] => [
   [
     { name: 'bold', label: t.format.bold, keys: 'B', run: (chain) => chain.toggleBold() },
     { name: 'italic', label: t.format.italic, keys: 'I', run: (chain) => chain.toggleItalic() },
@@ -54,35 +55,23 @@ interface Reading {
 export function Toolbar({ editor }: { editor: Editor }) {
   const reading = useReading(editor)
   const [linking, setLinking] = useState(false)
-  const bar = useRef<HTMLDivElement>(null)
-  const apply = (run: Tool['run']): void => void run(editor.chain().focus()).run()
+  const apply = (run: Format['run']): void => void run(editor.chain().focus()).run()
 
-  const button = ({ name, label, keys, run }: Tool, { disabled = false } = {}) => (
-    <button
+  const tool = ({ name, label, keys, run }: Format, { disabled = false } = {}) => (
+    <Tool
       key={name}
-      class="quiet icon-only"
-      type="button"
-      title={keys ? `${label} (${modifier}+${keys})` : label}
-      aria-label={label}
-      aria-pressed={name === 'undo' || name === 'redo' || name === 'rule' ? undefined : reading.on.has(name)}
+      icon={name}
+      label={label}
+      keys={keys}
+      isOn={name === 'undo' || name === 'redo' || name === 'rule' ? undefined : reading.on.has(name)}
       disabled={disabled}
-      data-testid={`format-${name}`}
-      onMouseDown={keepSelection}
+      testId={`format-${name}`}
       onClick={() => apply(run)}
-    >
-      <Icon name={name} />
-    </button>
+    />
   )
 
   return (
-    <div
-      class="toolbar"
-      role="toolbar"
-      aria-label={t.document.toolbar}
-      tabIndex={-1}
-      ref={bar}
-      onKeyDown={(event) => walk(event, bar.current!)}
-    >
+    <ToolBar label={t.document.toolbar}>
       <select
         aria-label={t.format.style}
         data-testid="format-style"
@@ -99,56 +88,33 @@ export function Toolbar({ editor }: { editor: Editor }) {
           </option>
         ))}
       </select>
-      {tools().map((group, at) => (
+      {formats().map((group, at) => (
         <div class="tools" key={group[0]!.name}>
-          {group.map((tool) => button(tool))}
+          {group.map((format) => tool(format))}
           {at === 0 && (
-            <button
-              class="quiet icon-only"
-              type="button"
-              title={t.format.link}
-              aria-label={t.format.link}
-              aria-pressed={reading.href !== undefined}
-              data-testid="format-link"
-              onMouseDown={keepSelection}
+            <Tool
+              icon="link"
+              label={t.format.link}
+              isOn={reading.href !== undefined}
+              testId="format-link"
               onClick={() => setLinking(true)}
-            >
-              <Icon name="link" />
-            </button>
+            />
           )}
         </div>
       ))}
       <div class="tools">
-        {button(
+        {tool(
           { name: 'undo', label: t.format.undo, keys: 'Z', run: (chain) => chain.undo() },
           { disabled: !reading.canUndo },
         )}
-        {button(
+        {tool(
           { name: 'redo', label: t.format.redo, keys: 'Shift+Z', run: (chain) => chain.redo() },
           { disabled: !reading.canRedo },
         )}
       </div>
       {linking && <LinkDialog editor={editor} href={reading.href} onClose={() => setLinking(false)} />}
-    </div>
+    </ToolBar>
   )
-}
-
-const modifier = /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : 'Ctrl'
-
-/** The caret stays in the text while a tool is clicked. */
-function keepSelection(event: MouseEvent): void {
-  event.preventDefault()
-}
-
-/** Left and right walk through the tools, as in every toolbar. */
-function walk(event: KeyboardEvent, bar: HTMLElement): void {
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
-  if (step === undefined || event.target instanceof HTMLSelectElement) return
-  const buttons = [...bar.querySelectorAll<HTMLElement>('select, button:not(:disabled)')]
-  const at = buttons.indexOf(event.target as HTMLElement)
-  if (at < 0) return
-  event.preventDefault()
-  buttons[(at + step + buttons.length) % buttons.length]!.focus()
 }
 
 function useReading(editor: Editor): Reading {

@@ -39,6 +39,8 @@ export const en = {
     title: 'Documents',
     trash: 'Trash',
     create: 'New document',
+    createKind: 'Choose the kind of document',
+    kinds: { rich: 'Rich text', text: 'Plain text / Markdown' },
     empty: 'Nothing here yet.',
     emptyHint: 'Make your first document. Everybody on this instance can write in it with you.',
     emptyTrash: 'The trash is empty.',
@@ -102,7 +104,6 @@ export const en = {
     toolbar: 'Formatting',
     people: (names: string) => `Also here: ${names}`,
     waitingKept: (n: number) => (n === 1 ? '1 change waits and is kept.' : `${n} changes wait and are kept.`),
-    textOnly: 'A plain text document can only be read here for now.',
   },
 
   aside: {
@@ -141,6 +142,37 @@ export const en = {
     linkRemove: 'Remove link',
     undo: 'Undo',
     redo: 'Redo',
+  },
+
+  text: {
+    placeholder: 'Write text or Markdown…',
+    search: 'Search',
+    layout: 'Show',
+    write: 'Write',
+    both: 'Both',
+    preview: 'Preview',
+    previewFailed: 'This text cannot be shown as Markdown.',
+    /** The words of the text editor itself, by its own keys. `$` is a number. */
+    phrases: {
+      Find: 'Find',
+      Replace: 'Replace',
+      next: 'Next',
+      previous: 'Previous',
+      'match case': 'Match case',
+      regexp: 'Regular expression',
+      'by word': 'Whole words',
+      replace: 'Replace',
+      'replace all': 'Replace all',
+      close: 'Close',
+      'current match': 'Current match',
+      'on line': 'on line',
+      'replaced match on line $': 'Replaced match on line $',
+      'replaced $ matches': 'Replaced $ matches',
+      'Go to line': 'Go to line',
+      go: 'Go',
+      'Control character': 'Control character',
+      'Selection deleted': 'Selection deleted',
+    },
   },
 
   errors: {

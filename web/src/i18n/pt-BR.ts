@@ -40,6 +40,8 @@ export const ptBR: Texts = {
     title: 'Documentos',
     trash: 'Lixeira',
     create: 'Novo documento',
+    createKind: 'Escolher o tipo de documento',
+    kinds: { rich: 'Texto formatado', text: 'Texto simples / Markdown' },
     empty: 'Ainda não há nada aqui.',
     emptyHint: 'Crie o primeiro documento. Todas as pessoas desta instância podem escrever nele com você.',
     emptyTrash: 'A lixeira está vazia.',
@@ -105,7 +107,6 @@ export const ptBR: Texts = {
     people: (names) => `Também aqui: ${names}`,
     waitingKept: (n) =>
       n === 1 ? '1 alteração espera e está guardada.' : `${n} alterações esperam e estão guardadas.`,
-    textOnly: 'Por enquanto, um documento de texto simples só pode ser lido aqui.',
   },
 
   aside: {
@@ -144,6 +145,36 @@ export const ptBR: Texts = {
     linkRemove: 'Tirar link',
     undo: 'Desfazer',
     redo: 'Refazer',
+  },
+
+  text: {
+    placeholder: 'Escreva texto ou Markdown…',
+    search: 'Buscar',
+    layout: 'Mostrar',
+    write: 'Escrever',
+    both: 'Ambos',
+    preview: 'Prévia',
+    previewFailed: 'Este texto não pode ser mostrado como Markdown.',
+    phrases: {
+      Find: 'Buscar',
+      Replace: 'Substituir por',
+      next: 'Próxima',
+      previous: 'Anterior',
+      'match case': 'Diferenciar maiúsculas',
+      regexp: 'Expressão regular',
+      'by word': 'Palavras inteiras',
+      replace: 'Substituir',
+      'replace all': 'Substituir tudo',
+      close: 'Fechar',
+      'current match': 'Ocorrência atual',
+      'on line': 'na linha',
+      'replaced match on line $': 'Ocorrência substituída na linha $',
+      'replaced $ matches': '$ ocorrências substituídas',
+      'Go to line': 'Ir para a linha',
+      go: 'Ir',
+      'Control character': 'Caractere de controle',
+      'Selection deleted': 'Seleção apagada',
+    },
   },
 
   errors: {

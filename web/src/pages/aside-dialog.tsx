@@ -3,6 +3,7 @@ import { createDocument } from '../api/documents'
 import { navigate } from '../app/router'
 import type { Aside, Kept } from '../collab/kept'
 import { beginWith } from '../collab/open-document'
+import type { Kind } from '../collab/wire'
 import { t, textFor } from '../i18n'
 import { ApiError } from '../api/http'
 import { Dialog } from '../ui/dialog'
@@ -12,12 +13,14 @@ import { notify } from '../ui/toast'
 interface AsideDialogProps {
   aside: Aside
   person: string
+  /** Of the document that it left: a new one is of the same. */
+  kind: Kind
   kept: Kept
   onDiscard: () => void
   onClose: () => void
 }
 
-export function AsideDialog({ aside, person, kept, onDiscard, onClose }: AsideDialogProps) {
+export function AsideDialog({ aside, person, kind, kept, onDiscard, onClose }: AsideDialogProps) {
   const empty = aside.text === ''
   const copy = async (event: MouseEvent): Promise<void> => {
     // The clipboard interface is not there over plain http: selecting and copying by command is.
@@ -29,8 +32,8 @@ export function AsideDialog({ aside, person, kept, onDiscard, onClose }: AsideDi
   }
   const makeDocument = async (): Promise<void> => {
     try {
-      const { id } = await createDocument(t.aside.copyOf(aside.title || t.untitled))
-      await beginWith(kept, { person, document: id }, aside)
+      const { id } = await createDocument(t.aside.copyOf(aside.title || t.untitled), kind)
+      await beginWith(kept, { person, document: id }, aside, kind)
       onDiscard()
       navigate(`d/${id}`)
     } catch (error) {

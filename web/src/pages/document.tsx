@@ -9,15 +9,19 @@ import type { Connection } from '../collab/connection'
 import type { Aside, Kept } from '../collab/kept'
 import { OpenDocument } from '../collab/open-document'
 import type { Status } from '../collab/status'
-import { Editor } from '../editor/editor'
-import { PlainText } from '../editor/plain-text'
+import type { Kind } from '../collab/wire'
 import { t } from '../i18n'
 import { Icon } from '../ui/icons'
+import { lazy } from '../ui/lazy'
 import { notify } from '../ui/toast'
 import { AsideDialog } from './aside-dialog'
 import { People } from './people'
 import { StatusLine, wordsFor } from './status-line'
 import { Title } from './title'
+
+/** Nobody loads the editor of the other kind. */
+const RichEditor = lazy(async () => (await import('../editor/editor')).Editor)
+const TextEditor = lazy(async () => (await import('../editor/text-editor')).TextEditor)
 
 interface DocumentPageProps {
   id: string
@@ -53,7 +57,7 @@ function Opened({ id, me, open, kept }: { id: string; me: Me; open: OpenDocument
   const shown = provider.ready.value && status.kind !== 'refused'
 
   return (
-    <div class="page document">
+    <div class="page document" data-kind={shown ? facts?.kind : undefined}>
       <header class="top">
         <a
           class="quiet icon-only"
@@ -69,12 +73,12 @@ function Opened({ id, me, open, kept }: { id: string; me: Me; open: OpenDocument
         <People presence={provider.presence} />
         <StatusLine status={status} />
       </header>
-      <Asides open={open} kept={kept} person={me.id} />
+      <Asides open={open} kept={kept} person={me.id} kind={facts?.kind ?? 'rich'} />
       {shown && <Banner id={id} status={status} />}
       <main>
         {!shown && <Waiting id={id} status={status} />}
         {shown && facts?.kind === 'rich' && (
-          <Editor
+          <RichEditor
             key={doc.guid}
             doc={doc}
             carets={provider.presence}
@@ -83,7 +87,15 @@ function Opened({ id, me, open, kept }: { id: string; me: Me; open: OpenDocument
             placeholder={editable ? t.document.placeholder : ''}
           />
         )}
-        {shown && facts?.kind === 'text' && <PlainText doc={doc} note={t.document.textOnly} />}
+        {shown && facts?.kind === 'text' && (
+          <TextEditor
+            key={doc.guid}
+            doc={doc}
+            carets={provider.presence}
+            editable={editable}
+            label={t.document.content}
+          />
+        )}
       </main>
     </div>
   )
@@ -139,8 +151,15 @@ function Restore({ id }: { id: string }) {
   )
 }
 
+interface AsidesProps {
+  open: OpenDocument
+  kept: Kept
+  person: string
+  kind: Kind
+}
+
 /** What left this document and waits for a decision. */
-function Asides({ open, kept, person }: { open: OpenDocument; kept: Kept; person: string }) {
+function Asides({ open, kept, person, kind }: AsidesProps) {
   const looking = useSignal<Aside | undefined>(undefined)
   const close = (): void => void (looking.value = undefined)
   return (
@@ -158,6 +177,7 @@ function Asides({ open, kept, person }: { open: OpenDocument; kept: Kept; person
         <AsideDialog
           aside={looking.value}
           person={person}
+          kind={kind}
           kept={kept}
           onDiscard={() => {
             void open.discard(looking.value!)

@@ -13,13 +13,16 @@ import type { Me } from '../api/session'
 import { HOME, navigate } from '../app/router'
 import type { Connection } from '../collab/connection'
 import { LiveList } from '../collab/list'
-import type { DocumentRow } from '../collab/wire'
+import type { DocumentRow, Kind } from '../collab/wire'
 import { ago, t, textFor } from '../i18n'
 import { Confirm, Dialog } from '../ui/dialog'
-import { Icon } from '../ui/icons'
+import { Icon, type IconName } from '../ui/icons'
 import { Menu, type MenuItem } from '../ui/menu'
 import { notify } from '../ui/toast'
 import { PersonMenu } from './person-menu'
+
+const KINDS: readonly Kind[] = ['rich', 'text']
+const ICONS: Record<Kind, IconName> = { rich: 'file', text: 'textFile' }
 
 interface DocumentsPageProps {
   trash: boolean
@@ -58,9 +61,23 @@ export function DocumentsPage({ trash, me, connection }: DocumentsPageProps) {
         <div class="list-head">
           <h1>{trash ? t.list.trash : t.list.title}</h1>
           {!trash && (
-            <button class="main" onClick={create} data-testid="create">
-              <Icon name="plus" /> {t.list.create}
-            </button>
+            <div class="split">
+              <button class="main" onClick={() => create('rich')} data-testid="create">
+                <Icon name="plus" /> {t.list.create}
+              </button>
+              <Menu
+                label={t.list.createKind}
+                icon="down"
+                look="main"
+                testId="create-kind"
+                items={KINDS.map((kind) => ({
+                  label: t.list.kinds[kind],
+                  icon: ICONS[kind],
+                  testId: `create-${kind}`,
+                  run: () => void create(kind),
+                }))}
+              />
+            </div>
           )}
         </div>
         {rows === undefined && <p class="hint">{t.list.loading}</p>}
@@ -89,8 +106,11 @@ function Row({ row, list }: { row: DocumentRow; list: LiveList }) {
   return (
     <li class="row" data-testid="row" data-document={row.id}>
       <a href={`d/${row.id}`}>
-        <Icon name="file" />
-        <span class="row-title">{title}</span>
+        <Icon name={ICONS[row.kind]} />
+        <span class="row-title">
+          {title}
+          {row.kind === 'text' && <span class="hidden">, {t.list.kinds.text}</span>}
+        </span>
         <span class="row-facts">
           {row.visibility === 'private' && (
             <span class="private">
@@ -187,8 +207,8 @@ function Rename({ row, list, onClose }: { row: DocumentRow; list: LiveList; onCl
   )
 }
 
-function create(): Promise<void> {
-  return attempt(async () => navigate(`d/${(await createDocument(t.untitled)).id}`))
+function create(kind: Kind): Promise<void> {
+  return attempt(async () => navigate(`d/${(await createDocument(t.untitled, kind)).id}`))
 }
 
 /** Does it, or says why not. */

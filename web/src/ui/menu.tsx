@@ -9,7 +9,15 @@ export interface MenuItem {
   run: () => void
 }
 
-export function Menu({ label, icon, items }: { label: string; icon: IconName; items: MenuItem[] }) {
+interface MenuProps {
+  label: string
+  icon: IconName
+  items: MenuItem[]
+  look?: 'quiet' | 'main'
+  testId?: string
+}
+
+export function Menu({ label, icon, items, look = 'quiet', testId = 'menu' }: MenuProps) {
   const id = useId()
   const button = useRef<HTMLButtonElement>(null)
   const list = useRef<HTMLDivElement>(null)
@@ -31,9 +39,10 @@ export function Menu({ label, icon, items }: { label: string; icon: IconName; it
     <>
       <button
         ref={button}
-        class="quiet icon-only"
+        class={`${look} icon-only`}
         aria-label={label}
-        data-testid="menu"
+        title={label}
+        data-testid={testId}
         {...{ popovertarget: id }}
         onClick={place}
       >

@@ -1,0 +1,120 @@
+// A Markdown text as it reads, beside the editor. Never more work than the page can bear: a worker reads the text, and is
+// given the next one when it has answered.
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type * as Y from 'yjs'
+import { t } from '../i18n'
+import type { Element, Node } from './markdown'
+import type { Change } from './markdown-worker'
+
+/** A text that takes the worker longer than this was written to. */
+const PATIENCE_MS = 20_000
+
+export function Preview({ shared }: { shared: Y.Text }) {
+  const place = useRef<HTMLElement>(null)
+  const [failed, setFailed] = useState(false)
+  useEffect(() => showLive(shared, place.current!, () => setFailed(true)), [shared])
+  return (
+    <section class="preview" aria-label={t.text.preview} data-testid="preview">
+      {failed && <p class="hint">{t.text.previewFailed}</p>}
+      <article ref={place} />
+    </section>
+  )
+}
+
+/** Shows the text, and whatever becomes of it. Returns what ends that. */
+function showLive(shared: Y.Text, place: HTMLElement, onFailure: () => void): () => void {
+  const worker = new Worker(new URL('./markdown-worker.ts', import.meta.url), { type: 'module' })
+  let isChanged = true
+  let isAsked = false
+  let frame = 0
+  let patience: ReturnType<typeof setTimeout> | undefined
+
+  const ask = (): void => {
+    frame = 0
+    if (!isChanged || isAsked) return
+    isChanged = false
+    isAsked = true
+    patience = setTimeout(fail, PATIENCE_MS)
+    worker.postMessage(shared.toString())
+  }
+  const soon = (): void => void (frame ||= requestAnimationFrame(ask))
+  const onChange = (): void => {
+    isChanged = true
+    soon()
+  }
+  const stop = (): void => {
+    worker.terminate()
+    clearTimeout(patience)
+    cancelAnimationFrame(frame)
+    shared.unobserve(onChange)
+    place.removeEventListener('click', followFragment)
+  }
+  const fail = (): void => {
+    stop()
+    place.replaceChildren()
+    onFailure()
+  }
+  worker.addEventListener('error', fail)
+  worker.addEventListener('message', ({ data }: MessageEvent<Change>) => {
+    draw(place, data)
+    if (!data.done) return
+    clearTimeout(patience)
+    isAsked = false
+    soon()
+  })
+  place.addEventListener('click', followFragment)
+  shared.observe(onChange)
+  soon()
+  return stop
+}
+
+function draw(place: HTMLElement, { from, removed, blocks }: Change): void {
+  const range = new Range()
+  range.setStart(place, from)
+  range.setEnd(place, from + removed)
+  range.deleteContents()
+  const drawn = document.createDocumentFragment()
+  drawn.append(...blocks.map((block) => drawnNode(JSON.parse(block) as Node)))
+  range.insertNode(drawn)
+}
+
+function drawnNode(node: Node): string | HTMLElement {
+  if (typeof node === 'string') return node
+  const element = document.createElement(node.tag)
+  element.append(...node.children.map(drawnNode))
+  if (element instanceof HTMLAnchorElement) drawLink(element, node)
+  if (element instanceof HTMLOListElement && node.start !== undefined) element.start = node.start
+  if (element instanceof HTMLInputElement) {
+    element.type = 'checkbox'
+    element.disabled = true
+    element.checked = node.checked === true
+  }
+  if (node.align) element.style.textAlign = node.align
+  return element
+}
+
+function drawLink(link: HTMLAnchorElement, { href, image }: Element): void {
+  if (href === undefined) return
+  link.setAttribute('href', href)
+  link.target = '_blank'
+  link.rel = 'noopener noreferrer'
+  if (image) link.className = 'image'
+}
+
+/** A link to a heading of the same text. Headings bear no ids: a document must not name parts of our page. */
+function followFragment(event: MouseEvent): void {
+  const link = event.target instanceof HTMLElement ? event.target.closest('a') : null
+  const href = link?.getAttribute('href')
+  if (!href?.startsWith('#')) return
+  event.preventDefault()
+  const wanted = href.slice(1).toLowerCase()
+  const headings = (event.currentTarget as HTMLElement).querySelectorAll('h1, h2, h3, h4, h5, h6')
+  const heading = [...headings].find(({ textContent }) => fragmentOf(textContent) === wanted)
+  heading?.scrollIntoView({ block: 'start' })
+}
+
+/** As it is usual: lower case, hyphens for spaces, no punctuation. */
+function fragmentOf(heading: string): string {
+  const words = heading.trim().toLowerCase()
+  return encodeURI(words.replace(/[^\p{L}\p{N}\s_-]/gu, '').replace(/\s/g, '-')).toLowerCase()
+}
