@@ -48,13 +48,11 @@ async function classroom(server: Server, documents: string[]) {
 
 /** Waits until all that these pages sent has been everywhere: the server takes each page's texts in order. */
 async function settled(pages: CoursePage[], stored: () => Promise<string | undefined>): Promise<string> {
-  const marks = pages.map((page, at) => {
-    const mark = String.fromCodePoint(0x2460 + at)
-    page.key(mark)
-    return mark
-  })
-  const hasAll = ({ value }: CoursePage) => marks.every((mark) => value.includes(mark))
-  for (const page of pages) await page.news.until(() => hasAll(page))
+  const marks = pages.map((_, at) => String.fromCodePoint(0x2460 + at))
+  for (const [at, mark] of marks.entries()) {
+    pages[at]!.key(mark)
+    for (const page of pages) await page.news.until(() => page.value.includes(mark))
+  }
   await expect
     .poll(async () => new Set([...pages.map(({ value }) => value), await stored()]).size, soon)
     .toBe(1)
