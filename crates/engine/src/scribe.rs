@@ -1,7 +1,14 @@
 //! A client of a room that lives in the server: it holds a text document's content, and writes on a person's behalf (W6).
 //! For the room it is a client like any other, and what it writes is judged, appended and shown like everybody's.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
@@ -29,7 +36,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_LONGEST: Duration = Duration::from_secs(5);
 
 /// On whose behalf a scribe writes, where, and how it is known to the room.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Author {
     /// A document of kind `text`.
     pub document: DocumentId,
@@ -41,13 +48,43 @@ pub struct Author {
     pub connection: u64,
     /// Whether the others see that the person is here.
     pub is_shown: bool,
+    /// How to end this from outside.
+    pub revocation: Arc<Revocation>,
+}
+
+/// Ends what is done in the name of a session, from outside the task that does it (A3).
+#[derive(Default)]
+pub struct Revocation {
+    is_over: AtomicBool,
+    client: Mutex<Weak<Client>>,
+}
+
+impl Revocation {
+    /// The session ended: nothing of its scribe that still waits is appended, and it never writes again.
+    pub fn revoke(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        if let Some(client) = self.client.lock().upgrade() {
+            client.revoke();
+        }
+    }
+
+    fn follow(&self, client: &Arc<Client>) {
+        *self.client.lock() = Arc::downgrade(client);
+        if self.is_over() {
+            client.revoke();
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::SeqCst)
+    }
 }
 
 /// A client that lives in the server. It belongs to one task; when it is dropped, it leaves the room.
 pub struct Scribe {
     rooms: Arc<Rooms>,
     author: Author,
-    client: Client,
+    client: Arc<Client>,
     messages: mpsc::Receiver<Message>,
     /// Lent to the thread that works on it; lost if that fails.
     draft: Option<Draft>,
@@ -84,8 +121,10 @@ impl Scribe {
             schema: SCHEMA,
             outlet: Arc::new(Ear(Mutex::new(Some(tell)))),
         };
-        let client = rooms.open(opening, Box::new(move |result| _ = answer.send(result)));
-        let Opened { document, role, head, start, present, .. } = opened.await.map_err(|_| Refusal::Unavailable)??;
+        let client = Arc::new(rooms.open(opening, Box::new(move |result| _ = answer.send(result))));
+        author.revocation.follow(&client);
+        let unanswered = |_| if author.revocation.is_over() { Refusal::Unauthenticated } else { Refusal::Unavailable };
+        let Opened { document, role, head, start, present, .. } = opened.await.map_err(unanswered)??;
         if document.kind != Kind::Text {
             return Err(Refusal::Invalid("only a plain-text document is written as text"));
         }
@@ -198,11 +237,6 @@ impl Scribe {
         Ok(())
     }
 
-    /// The session ended: nothing of this scribe that still waits is appended (A3).
-    pub fn revoke(&self) {
-        self.client.revoke();
-    }
-
     async fn catch_up(&mut self) -> Result<(), Refusal> {
         while let Some(heard) = self.heard() {
             self.take_in(heard).await?;
@@ -242,6 +276,9 @@ impl Scribe {
     async fn begin_again(&mut self, refusal: Refusal, pause: &mut Duration, until: Instant) -> Result<(), Refusal> {
         let mut refusal = refusal;
         loop {
+            if self.author.revocation.is_over() {
+                return Err(Refusal::Unauthenticated);
+            }
             if !matches!(refusal, Refusal::Busy | Refusal::Unavailable) {
                 return Err(refusal);
             }
