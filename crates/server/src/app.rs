@@ -45,6 +45,22 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// Adds a document, which claims a name for the course's pages if one is given, and tells everybody whom it concerns.
+    pub(crate) async fn create_document(
+        self: &Arc<Self>,
+        document: Document,
+        classic_name: Option<String>,
+    ) -> Result<Document, StoreError> {
+        let app = Arc::clone(self);
+        to_the_end(async move {
+            let _alone = app.changing.lock().await;
+            app.store.create_document(document.clone(), classic_name).await?;
+            app.document_changed(None, Arc::new(document.clone()));
+            Ok(document)
+        })
+        .await
+    }
+
     /// Changes a document's row and tells everybody whom it concerns. One change after the other: rooms must not hear of
     /// rights that were narrowed before they hear of those from before. And to the end, even if whoever asked has gone.
     pub(crate) async fn change_document(
@@ -55,8 +71,9 @@ impl App {
         let app = Arc::clone(self);
         to_the_end(async move {
             let _alone = app.changing.lock().await;
+            let before = Arc::new(app.store.document(id).await?);
             let document = app.store.change_document(id, change).await?;
-            app.document_changed(Arc::new(document.clone()));
+            app.document_changed(Some(before), Arc::new(document.clone()));
             Ok(document)
         })
         .await
@@ -77,11 +94,12 @@ impl App {
         .await
     }
 
-    /// A document's row was changed in the store, or it is new: whoever has it open or in a list hears of it.
-    pub(crate) fn document_changed(&self, document: Arc<Document>) {
+    /// A document's row was changed in the store, or, without one before, it is new: whoever has it open or in a list hears
+    /// of it.
+    fn document_changed(&self, before: Option<Arc<Document>>, document: Arc<Document>) {
         self.rooms.changed(Arc::clone(&document));
         if let Some(live) = self.live.get() {
-            live.document_changed(document);
+            live.document_changed(before, document);
         }
     }
 

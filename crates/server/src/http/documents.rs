@@ -71,8 +71,7 @@ pub(super) async fn create(
         changed_by: person,
         trashed_ms: None,
     };
-    app.store.create_document(document.clone(), None).await?;
-    app.document_changed(Arc::new(document.clone()));
+    let document = app.create_document(document, None).await?;
     Ok((StatusCode::CREATED, row(&app, &signed, document).await?))
 }
 

@@ -26,6 +26,7 @@ use socketioxide_core::Value;
 use tokio::sync::Semaphore;
 
 use super::{
+    board::Member,
     document::{Documents, Shared},
     limits::{Budget, Place},
     line::Line,
@@ -39,6 +40,7 @@ use crate::{
 
 /// A connection. Knows its line, but not its socket, which knows it.
 pub(super) struct Connection {
+    /// Presence is keyed by it (W7).
     number: u64,
     session: SessionId,
     person: PersonId,
@@ -78,39 +80,6 @@ impl Connection {
         })
     }
 
-    /// Unique among all connections of the process; presence is keyed by it (W7).
-    pub(super) fn number(&self) -> u64 {
-        self.number
-    }
-
-    pub(super) fn session(&self) -> SessionId {
-        self.session
-    }
-
-    pub(super) fn line(&self) -> &Arc<Line> {
-        &self.line
-    }
-
-    /// The session ended: nothing that still waits is appended (A3).
-    pub(super) fn revoke(&self) {
-        self.documents.revoke();
-    }
-
-    /// Leaves everything; the peer has a moment to hang up.
-    pub(super) fn leave(&self) {
-        self.has_left.store(true, Release);
-        self.documents.close_all();
-        self.shared.lists.leave(self.number);
-        self.line.leave();
-    }
-
-    /// Looks after what must not last; `false` once the line has ended.
-    pub(super) fn inspect(&self, now: Instant) -> bool {
-        self.documents.tidy(now);
-        self.line.inspect(now);
-        !self.line.ended().is_cancelled()
-    }
-
     /// Does what was asked, or hands it on; the answer may come later.
     fn serve(&self, request: Request, peer: Peer, reply: Reply) {
         if self.has_left.load(Acquire) {
@@ -141,6 +110,34 @@ impl Connection {
                 Err(refusal) => reply.send(&ErrorOut::from(refusal)),
             }
         });
+    }
+}
+
+impl Member for Connection {
+    fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn session(&self) -> Option<SessionId> {
+        Some(self.session)
+    }
+
+    fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
+    fn revoke(&self) {
+        self.documents.revoke();
+    }
+
+    fn leave(&self) {
+        self.has_left.store(true, Release);
+        self.documents.close_all();
+        self.shared.lists.leave(self.number);
+    }
+
+    fn tidy(&self, now: Instant) {
+        self.documents.tidy(now);
     }
 }
 

@@ -119,7 +119,8 @@ pub(super) struct Budget {
 const SAVED_S: f64 = 16.0;
 
 impl Budget {
-    fn new(bytes_per_second: usize) -> Self {
+    /// A budget of which nothing is used.
+    pub(super) fn new(bytes_per_second: usize) -> Self {
         let bytes_per_second = bytes_per_second as f64;
         Self {
             connections: AtomicUsize::new(0),

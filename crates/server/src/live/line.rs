@@ -21,10 +21,12 @@ use super::{
     limits::{Budget, Limits},
     newcomers::Newcomer,
 };
+use crate::address::Address;
 
 /// A line. It lives as long as its session, its streams, or the connection that joined over it.
 #[derive(Debug)]
 pub(super) struct Line {
+    from: Address,
     limits: Arc<Limits>,
     cut: CancellationToken,
     /// What came before anybody joined, in bytes.
@@ -33,6 +35,8 @@ pub(super) struct Line {
     queued: AtomicUsize,
     /// The budget of the person who joined.
     joined: OnceLock<Arc<Budget>>,
+    /// The budget of a newcomer who may write without joining.
+    guest: OnceLock<Budget>,
     state: Mutex<State>,
 }
 
@@ -57,6 +61,7 @@ pub(super) struct TooMuch;
 impl Line {
     /// A line on which nobody has joined yet.
     pub(super) fn new(headers: &HeaderMap, cut: CancellationToken, newcomer: Newcomer, limits: Arc<Limits>) -> Self {
+        let from = newcomer.from();
         let mut credentials = HeaderMap::new();
         for name in [COOKIE, AUTHORIZATION] {
             for value in headers.get_all(&name) {
@@ -65,11 +70,13 @@ impl Line {
         }
         let state = State { credentials, newcomer: Some(newcomer), owed_since: None, polled: None, is_upgraded: false };
         Self {
+            from,
             limits,
             cut,
             received: AtomicUsize::new(0),
             queued: AtomicUsize::new(0),
             joined: OnceLock::new(),
+            guest: OnceLock::new(),
             state: Mutex::new(state),
         }
     }
@@ -79,13 +86,21 @@ impl Line {
         std::mem::take(&mut self.state.lock().credentials)
     }
 
-    /// Somebody joined: from now on their budget counts. `false` if somebody did before.
+    /// Where the peer is, as budgets count it.
+    pub(super) fn from(&self) -> Address {
+        self.from
+    }
+
+    /// Somebody joined: from now on their budget counts. `false` if somebody else did before.
     pub(super) fn join(&self, budget: Arc<Budget>) -> bool {
-        let first = self.joined.set(budget).is_ok();
-        if first {
-            self.state.lock().newcomer = None;
-        }
-        first
+        let joined = self.joined.get_or_init(|| Arc::clone(&budget));
+        self.state.lock().newcomer = None;
+        Arc::ptr_eq(joined, &budget)
+    }
+
+    /// Somebody may write here without joining: a newcomer still, whose bytes are counted by the second.
+    pub(super) fn welcome(&self) {
+        self.guest.get_or_init(|| Budget::new(self.limits.bytes_per_second));
     }
 
     /// Takes note of received bytes, and says how long to wait before reading on.
@@ -93,7 +108,7 @@ impl Line {
     /// # Errors
     /// When nobody has joined, and it is too much for that.
     pub(super) fn receive(&self, bytes: usize) -> Result<Option<Duration>, TooMuch> {
-        if let Some(budget) = self.joined.get() {
+        if let Some(budget) = self.joined.get().map(Arc::as_ref).or(self.guest.get()) {
             return Ok(budget.charge(bytes));
         }
         let all = self.received.fetch_add(bytes, Relaxed) + bytes;
@@ -199,7 +214,8 @@ mod tests {
         assert_eq!(line.receive(64 << 10), Ok(None));
         assert_eq!(line.receive(1), Err(TooMuch));
         assert!(line.join(Arc::clone(&budget)));
-        assert!(!line.join(budget), "only once");
+        assert!(line.join(budget), "in another namespace, the same person");
+        assert!(!line.join(Arc::new(Budget::new(1))), "nobody else");
         assert_eq!(line.receive(1 << 20), Ok(None));
     }
 

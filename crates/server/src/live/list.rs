@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{outlet::Peer, wire::ListChangedOut};
+use super::{metrics::Metrics, outlet::Peer, wire::ListChangedOut};
 use crate::row::{self, ListRequest, Page, Row};
 
 /// The most documents that one page is kept current for.
@@ -32,6 +32,7 @@ const SHOWN: usize = 2_000;
 pub(super) struct Lists {
     store: Arc<dyn Store>,
     every: Duration,
+    metrics: Metrics,
     pages: Mutex<HashMap<u64, Shown>>,
     /// How many pages there are: without any, changes cost nothing.
     count: AtomicUsize,
@@ -61,10 +62,11 @@ enum News {
 }
 
 impl Lists {
-    pub(super) fn new(store: Arc<dyn Store>, every: Duration) -> Arc<Self> {
+    pub(super) fn new(store: Arc<dyn Store>, every: Duration, metrics: Metrics) -> Arc<Self> {
         let lists = Arc::new(Self {
             store,
             every,
+            metrics,
             pages: Mutex::default(),
             count: AtomicUsize::new(0),
             news: Mutex::default(),
@@ -107,7 +109,7 @@ impl Lists {
         let (person, told) = (query.person, pages.get(&connection).and_then(|shown| shown.told));
         let shown = Shown { peer, person, query, ids: None, pending: HashMap::new(), told };
         let was_new = pages.insert(connection, shown).is_none();
-        self.count.store(pages.len(), Relaxed);
+        self.count(pages.len());
         was_new
     }
 
@@ -125,19 +127,23 @@ impl Lists {
     pub(super) fn leave(&self, connection: u64) {
         let mut pages = self.pages.lock();
         let shown = pages.remove(&connection);
-        self.count.store(pages.len(), Relaxed);
+        self.count(pages.len());
         drop(pages);
         drop(shown);
     }
 
-    /// How many pages there are.
-    pub(super) fn count(&self) -> usize {
-        self.count.load(Relaxed)
+    fn count(&self, pages: usize) {
+        self.count.store(pages, Relaxed);
+        self.metrics.listers.set(pages as i64);
+    }
+
+    fn is_anybody_there(&self) -> bool {
+        self.count.load(Relaxed) > 0
     }
 
     /// A document's content changed.
     pub(super) fn touched(&self, document: DocumentId) {
-        if self.count() > 0 {
+        if self.is_anybody_there() {
             self.news.lock().entry(document).or_insert(News::Touched);
             self.bell.notify_one();
         }
@@ -154,7 +160,7 @@ impl Lists {
     }
 
     fn hear(&self, document: DocumentId, news: News) {
-        if self.count() > 0 {
+        if self.is_anybody_there() {
             self.news.lock().insert(document, news);
             self.bell.notify_one();
         }

@@ -105,6 +105,12 @@ impl Book {
     }
 }
 
+impl Newcomer {
+    pub(super) fn from(&self) -> Address {
+        self.from
+    }
+}
+
 impl Drop for Newcomer {
     fn drop(&mut self) {
         self.newcomers.book.lock().forget(self.number, self.from);

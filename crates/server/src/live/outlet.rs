@@ -21,6 +21,11 @@ use super::{
 /// What is queued for a connection when its room gives it up is on its way after this.
 const FLUSHED_WITHIN: Duration = Duration::from_millis(100);
 
+/// The line that a socket came over: the gate put it there.
+pub(super) fn line_of(socket: &SocketRef) -> Option<Arc<Line>> {
+    socket.req_parts().extensions.get().cloned()
+}
+
 /// A socket that has joined, and its line.
 #[derive(Clone)]
 pub(super) struct Peer {
@@ -38,7 +43,19 @@ impl Peer {
         self.socket.emit(event, data).is_ok()
     }
 
-    fn tell_large(&self, event: &'static str, data: &impl Serialize, bytes: usize) -> bool {
+    /// As [`Peer::tell`]; if the buffer is full, the connection ends: what is missing would not be noticed.
+    pub(super) fn tell_or_cut(&self, event: &'static str, data: &(impl Serialize + ?Sized)) {
+        if is_full(&self.socket.emit(event, data)) {
+            self.line.cut();
+        }
+    }
+
+    pub(super) fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
+    /// As [`Peer::tell`], with so many bytes.
+    pub(super) fn tell_large(&self, event: &'static str, data: &(impl Serialize + ?Sized), bytes: usize) -> bool {
         let told = self.tell(event, data);
         if told {
             self.line.queue(bytes);
@@ -107,8 +124,12 @@ impl Reply {
 
     /// Answers. If there is no room for the answer, the connection ends: an answer that is missing would be waited for.
     pub(super) fn send(self, answer: &impl Serialize) {
-        if let Err(SendError::Socket(SocketError::InternalChannelFull)) = self.ack.send(answer) {
+        if is_full(&self.ack.send(answer)) {
             self.line.cut();
         }
     }
+}
+
+fn is_full(sent: &Result<(), SendError>) -> bool {
+    matches!(sent, Err(SendError::Socket(SocketError::InternalChannelFull)))
 }

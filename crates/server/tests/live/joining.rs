@@ -33,8 +33,8 @@ async fn nobody_joins_without_a_session() {
 }
 
 #[tokio::test]
-async fn there_is_one_namespace() {
-    let server = Server::start(&[]);
+async fn there_are_no_namespaces_but_the_known_ones() {
+    let server = Server::start(&["--no-classic"]);
     let ana = server.sign_up("Ana").await;
     for namespace in ["", "/,", "/usuarios,", "/live2,", "/live/x,"] {
         let mut client = Client::with_cookie(&server, &ana).await;

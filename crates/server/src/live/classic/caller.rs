@@ -1,0 +1,250 @@
+//! One socket of the course's pages: what it asks is put into its inbox and done by its one task, in the order of arrival.
+//! Decides nothing about accounts, documents or texts.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+    },
+    time::Instant,
+};
+
+use engine::{
+    person::{PersonId, SessionId},
+    refusal::Refusal,
+};
+use parking_lot::Mutex;
+use socketioxide::{
+    adapter::LocalAdapter,
+    extract::AckSender,
+    handler::{FromMessageParts, MessageHandler},
+    socket::Socket,
+};
+use socketioxide_core::Value;
+use tokio::sync::mpsc;
+
+use super::{
+    Classic,
+    wire::{ErrorOut, NotDoneOut, Request, words},
+};
+use crate::{
+    auth::sessions::Held,
+    live::{
+        board::Member,
+        connection::InOrder,
+        limits::{Budget, Place},
+        line::Line,
+        outlet::{Peer, Reply},
+    },
+};
+
+/// Requests that wait for one socket.
+const WAITING: usize = 256;
+
+/// What these may hold, in bytes.
+const WAITING_BYTES: usize = 8 << 20;
+
+/// Somebody in whose name documents are read and written.
+#[derive(Debug, Clone)]
+pub(super) struct Who {
+    pub(super) person: PersonId,
+    pub(super) name: Arc<str>,
+    /// `None`: anybody may come in that name, and none of them knows of the others' pages.
+    pub(super) session: Option<SessionId>,
+}
+
+/// A socket. It knows its line, but not the library's socket, which knows it.
+pub(super) struct Caller {
+    pub(super) number: u64,
+    pub(super) line: Arc<Line>,
+    /// `None`: it may only sign up and in.
+    pub(super) who: Option<Who>,
+    pub(super) budget: Arc<Budget>,
+    /// Whether it came to where one signs up and in.
+    is_at_the_door: bool,
+    /// `None` once it has left: what was asked before is done still.
+    inbox: Mutex<Option<mpsc::Sender<Asked>>>,
+    waiting_bytes: AtomicUsize,
+    /// Its session ended: what waits is not done.
+    is_revoked: AtomicBool,
+    /// The session is watched, and the person's place taken, as long as this lives.
+    _kept: Option<(Held, Place)>,
+}
+
+/// A request on its way.
+struct Asked {
+    request: Request,
+    answer: Answer,
+    bytes: usize,
+    arrived: Instant,
+}
+
+/// The one answer to a request.
+pub(super) struct Answer {
+    reply: Reply,
+    /// Whether the page waits for an acknowledgement.
+    pub(super) is_awaited: bool,
+}
+
+impl Answer {
+    /// Acknowledges, if that was asked for.
+    pub(super) fn send(self, data: &impl serde::Serialize, bytes: usize) {
+        self.reply.send_large(data, bytes);
+    }
+
+    /// Says why it was not done: by an event, and by the acknowledgement.
+    pub(super) fn refuse(self, peer: &Peer, refusal: Refusal) {
+        complain(peer, words(refusal));
+        self.reply.send(&NotDoneOut { message: words(refusal) });
+    }
+}
+
+/// `erro`. Who does not even take that is hung up on.
+pub(super) fn complain(peer: &Peer, message: &'static str) {
+    peer.tell_or_cut("erro", &ErrorOut { message });
+}
+
+impl Caller {
+    /// Begins to take requests for a socket.
+    pub(super) fn start(
+        classic: &Arc<Classic>,
+        number: u64,
+        who: Option<Who>,
+        is_at_the_door: bool,
+        peer: Peer,
+        (budget, kept): (Arc<Budget>, Option<(Held, Place)>),
+    ) -> Arc<Self> {
+        let (inbox, requests) = mpsc::channel(WAITING);
+        let caller = Arc::new(Self {
+            number,
+            line: Arc::clone(peer.line()),
+            who,
+            budget,
+            is_at_the_door,
+            inbox: Mutex::new(Some(inbox)),
+            waiting_bytes: AtomicUsize::new(0),
+            is_revoked: AtomicBool::new(false),
+            _kept: kept,
+        });
+        tokio::spawn(Arc::clone(&caller).run(Arc::clone(classic), peer, requests));
+        caller
+    }
+
+    /// Whether its session ended.
+    pub(super) fn is_revoked(&self) -> bool {
+        self.is_revoked.load(Acquire)
+    }
+
+    fn take(&self, asked: Asked) -> Result<(), Asked> {
+        let bytes = asked.bytes;
+        let waiting = self.waiting_bytes.fetch_add(bytes, Relaxed) + bytes;
+        let inbox = self.inbox.lock();
+        let taken = match &*inbox {
+            Some(inbox) if waiting <= WAITING_BYTES => inbox.try_send(asked).map_err(|refused| refused.into_inner()),
+            _ => Err(asked),
+        };
+        if taken.is_err() {
+            self.waiting_bytes.fetch_sub(bytes, Relaxed);
+        }
+        taken
+    }
+
+    async fn run(self: Arc<Self>, classic: Arc<Classic>, peer: Peer, mut requests: mpsc::Receiver<Asked>) {
+        while let Some(asked) = requests.recv().await {
+            self.waiting_bytes.fetch_sub(asked.bytes, Relaxed);
+            if !self.is_revoked() {
+                self.serve(&classic, &peer, asked).await;
+            }
+        }
+        classic.forget(&self);
+    }
+
+    async fn serve(&self, classic: &Classic, peer: &Peer, Asked { request, answer, .. }: Asked) {
+        let done = match (request, &self.who) {
+            (Request::SignUp(credentials), _) if self.is_at_the_door => {
+                classic.sign_up(self, peer, credentials).await;
+                return;
+            }
+            (Request::SignIn(credentials), _) if self.is_at_the_door => {
+                classic.sign_in(self, peer, credentials).await;
+                return;
+            }
+            (Request::SignUp(_) | Request::SignIn(_), _) => Err(Refusal::Invalid("Este evento não existe aqui.")),
+            (_, None) => Err(Refusal::Unauthenticated),
+            (Request::List, Some(_)) if !answer.is_awaited => Err(Refusal::Invalid("A lista vem como confirmação.")),
+            (Request::List, Some(who)) => match classic.documents(who.person).await {
+                Ok((documents, bytes)) => return answer.send(&documents, bytes),
+                Err(refusal) => Err(refusal),
+            },
+            (Request::Add(name), Some(who)) => match classic.add(who.person, &name).await {
+                Ok(true) => Ok(()),
+                Ok(false) => {
+                    peer.tell_or_cut("documento_existente", &name);
+                    Ok(())
+                }
+                Err(refusal) => Err(refusal),
+            },
+            (Request::Delete(name), Some(who)) => match classic.named(who.person, &name).await {
+                Ok(document) => classic.delete(who.person, document.id).await,
+                Err(refusal) => Err(refusal),
+            },
+            _ => Err(Refusal::Unavailable),
+        };
+        if let Err(refusal) = done {
+            classic.refused(refusal);
+            answer.refuse(peer, refusal);
+        }
+    }
+}
+
+impl Member for Caller {
+    fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn session(&self) -> Option<SessionId> {
+        self.who.as_ref().and_then(|who| who.session)
+    }
+
+    fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
+    fn revoke(&self) {
+        self.is_revoked.store(true, Release);
+    }
+
+    fn leave(&self) {
+        *self.inbox.lock() = None;
+    }
+
+    fn tidy(&self, _: Instant) {}
+}
+
+/// Takes all events of a socket.
+pub(super) struct Ear {
+    pub(super) caller: Arc<Caller>,
+    pub(super) classic: Arc<Classic>,
+}
+
+impl MessageHandler<LocalAdapter, InOrder> for Ear {
+    fn call(&self, socket: Arc<Socket>, mut value: Value, ack: Option<i64>) {
+        let arrived = Instant::now();
+        let Self { caller, classic } = self;
+        let Ok(sender) = AckSender::from_message_parts(&socket, &mut value, &ack);
+        let answer = Answer { reply: Reply::new(sender, Arc::clone(&caller.line)), is_awaited: ack.is_some() };
+        let Value::Str(text, _) = value else { return };
+        let (refusal, answer) = match Request::read(&text) {
+            Ok(request) => match caller.take(Asked { request, answer, bytes: text.len(), arrived }) {
+                Ok(()) => return,
+                Err(asked) => (Refusal::Busy, asked.answer),
+            },
+            Err(refusal) => (refusal, answer),
+        };
+        classic.refused(refusal);
+        answer.refuse(&Peer::new(socket.into(), Arc::clone(&caller.line)), refusal);
+    }
+}
