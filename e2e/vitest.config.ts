@@ -2,7 +2,9 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
-const alone = ['typing-trace', 'durability', 'slow-readers'].map((name) => `test/${name}.test.ts`)
+const alone = ['typing-trace', 'durability', 'slow-readers', 'classic-better'].map(
+  (name) => `test/${name}.test.ts`,
+)
 
 export default defineConfig({
   // The page's provider runs here too: one Yjs for both, or neither knows the other's documents.

@@ -12,17 +12,8 @@ import { staged } from '../src/stage'
 const soon = { timeout: 20_000 }
 const words = (name: string, count: number) => Array.from({ length: count }, (_, at) => ` ${name}${at}`)
 
-/** What CodeMirror shows, without the carets of others. */
-function shown(desk: Desk): Promise<string> {
-  return desk.page.locator('.cm-content').evaluate((content) => {
-    const lines = [...content.querySelectorAll('.cm-line')].map((line) => {
-      const copy = line.cloneNode(true) as HTMLElement
-      copy.querySelectorAll('[contenteditable=false], [class*=Caret]').forEach((caret) => caret.remove())
-      return copy.textContent ?? ''
-    })
-    return lines.join('\n')
-  })
-}
+/** What CodeMirror shows; the carets of others are drawn beside it. */
+const shown = async (desk: Desk) => (await desk.page.locator('.cm-line').allTextContents()).join('\n')
 
 test('a course page, CodeMirror and programs write in one text at once, and all agree to the letter', async () => {
   const server = await staged(Server.start())

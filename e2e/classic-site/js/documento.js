@@ -12,9 +12,9 @@ const socket = conectar()
 
 // Chega também a cada reconexão: o novo socket ainda não está na sala do documento.
 socket.on('autorizacao_sucesso', ({ nomeUsuario }) => {
-  socket.emit('selecionar_documento', { nomeDocumento: nome, nomeUsuario }, (texto) => {
-    if (typeof texto !== 'string') return irPara('/', `O documento ${nome} não pôde ser aberto.`)
-    mostrar(texto)
+  socket.emit('selecionar_documento', { nomeDocumento: nome, nomeUsuario }, (resposta) => {
+    if (typeof resposta !== 'string') return irPara('/', resposta.erro)
+    mostrar(resposta)
     editor.disabled = false
   })
 })
