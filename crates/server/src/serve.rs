@@ -55,6 +55,7 @@ async fn serve(config: Config) -> Result<(), String> {
     let mut stop = Stop::listen()?;
     let address = config.listen;
     let app = assemble(config)?;
+    let routes = http::routes(&app)?;
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| format!("The server cannot listen on {address}: {error}"))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
@@ -62,7 +63,7 @@ async fn serve(config: Config) -> Result<(), String> {
     let (socket, live) = live::layer(Arc::clone(&app));
     let live = app.live.get_or_init(|| live);
     let reception = Reception {
-        router: http::guarded(&app, http::routes(&app).layer(socket)),
+        router: http::guarded(&app, routes.layer(socket)),
         visitors: Visitors::new(&app.config.limits),
         trusted_proxies: app.config.trusted_proxy.clone(),
     };

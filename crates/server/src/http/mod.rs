@@ -12,11 +12,12 @@ mod origin;
 mod pages;
 mod session;
 mod signup;
+mod site;
 mod text;
 
 use std::sync::Arc;
 
-use self::error::Error;
+use self::{error::Error, site::Site};
 use crate::{app::App, visitors::Visitor};
 use axum::{
     Router,
@@ -28,13 +29,23 @@ use axum::{
 };
 
 /// Every route.
-pub(crate) fn routes(app: &Arc<App>) -> Router {
-    Router::new()
+///
+/// # Errors
+/// A sentence for the operator: the folder of `--classic-site` cannot be served.
+pub(crate) fn routes(app: &Arc<App>) -> Result<Router, String> {
+    let routes = Router::new()
         .nest("/api", api())
         .route("/health", get(health::get))
         .route("/metrics", get(metrics::get))
-        .fallback(pages::serve)
-        .with_state(Arc::clone(app))
+        .route("/socket.io/{file}", get(pages::client));
+    let routes = match &app.config.classic.site {
+        None => routes.fallback(pages::serve),
+        Some(folder) => {
+            let site = Site::open(folder)?;
+            routes.fallback(async move |request: Request| site.serve(request).await)
+        }
+    };
+    Ok(routes.with_state(Arc::clone(app)))
 }
 
 /// What guards every route, Socket.IO included: it must be behind this.

@@ -11,20 +11,45 @@ use axum::{
 use engine::document::DocumentId;
 use web::Asset;
 
+/// Where the application's addresses begin, which its page knows: files and other pages are named from there.
+pub(super) struct Base {
+    page: fn() -> &'static Asset,
+}
+
+/// At `/`.
+pub(super) const ROOT: Base = Base { page: web::index };
+
+/// At `/app/`.
+pub(super) const BELOW_APP: Base = Base { page: || web::find(PAGE_BELOW_APP).unwrap_or_else(web::index) };
+
+const PAGE_BELOW_APP: &str = "/app/index.html";
+
 /// Answers what no other route does.
 pub(super) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    if !matches!(method, Method::GET | Method::HEAD) {
+    answer(&ROOT, &method, uri.path(), &headers)
+}
+
+/// The browser client of Socket.IO that other people's pages load by name.
+pub(super) async fn client(uri: Uri, headers: HeaderMap) -> Response {
+    match web::find(uri.path()) {
+        Some(asset) => file(asset, StatusCode::OK, &headers),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// What is at `path` behind the base.
+pub(super) fn answer(base: &Base, method: &Method, path: &str, headers: &HeaderMap) -> Response {
+    if !matches!(*method, Method::GET | Method::HEAD) {
         return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")]).into_response();
     }
-    let path = uri.path();
     if is_page(path) {
-        return file(web::index(), StatusCode::OK, &headers);
+        return file((base.page)(), StatusCode::OK, headers);
     }
-    match web::find(path) {
-        Some(asset) => file(asset, StatusCode::OK, &headers),
+    match web::find(path).filter(|asset| asset.path != PAGE_BELOW_APP) {
+        Some(asset) => file(asset, StatusCode::OK, headers),
         // A missing script must not be answered with a page.
         None if path.starts_with("/assets/") => StatusCode::NOT_FOUND.into_response(),
-        None => file(web::index(), StatusCode::NOT_FOUND, &headers),
+        None => file((base.page)(), StatusCode::NOT_FOUND, headers),
     }
 }
 
