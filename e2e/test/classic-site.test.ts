@@ -50,12 +50,16 @@ test("two people create, write, see each other and each other's text, and lose t
   await expect.poll(() => bruno.text(), soon).toBe('Bolo de milho')
   for (const window of [ana, bruno]) await expect.poll(() => window.people(), soon).toEqual(['Ana', 'Bruno'])
 
-  // One in the middle, the caret of the other stays where it is; then both at the same place at once.
+  // The text around a caret is replaced, and the caret stays between its letters.
   await bruno.editor.press('Control+Home')
-  await bruno.type('Para domingo: ')
-  await expect.poll(() => ana.text(), soon).toBe('Para domingo: Bolo de milho')
+  await bruno.type('Para ')
+  await expect.poll(() => ana.text(), soon).toBe('Para Bolo de milho')
   await ana.type(', ')
-  await expect.poll(() => bruno.text(), soon).toBe('Para domingo: Bolo de milho, ')
+  await expect.poll(() => bruno.text(), soon).toBe('Para Bolo de milho, ')
+  await bruno.type('domingo: ')
+  await expect.poll(() => ana.text(), soon).toBe('Para domingo: Bolo de milho, ')
+
+  // Both at one place at once: nothing is lost, and both see the same.
   await bruno.editor.press('Control+End')
   await Promise.all([ana.type('leite ovos manteiga sal'), bruno.type('ACENDER O FORNO AOS POUCOS')])
   const letters = (text: string) => [...text].sort().join('')
