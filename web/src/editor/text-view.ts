@@ -3,7 +3,7 @@
 import { defaultKeymap } from '@codemirror/commands'
 import { markdownKeymap, markdownLanguage } from '@codemirror/lang-markdown'
 import { syntaxHighlighting } from '@codemirror/language'
-import { search, searchKeymap } from '@codemirror/search'
+import { closeSearchPanel, search, searchKeymap } from '@codemirror/search'
 import { Compartment, EditorState, Prec, type Extension } from '@codemirror/state'
 import { dropCursor, EditorView, highlightSpecialChars, keymap, placeholder } from '@codemirror/view'
 import { tagHighlighter, tags } from '@lezer/highlight'
@@ -61,8 +61,11 @@ export function textView({ parent, shared, carets, label }: TextViewOptions): Te
   return {
     view,
     undo,
-    setEditable: (editable) =>
-      view.dispatch({ effects: writing.reconfigure(editable ? writable() : readable) }),
+    setEditable(editable) {
+      // Its form depends on whether there is something to replace.
+      closeSearchPanel(view)
+      view.dispatch({ effects: writing.reconfigure(editable ? writable() : readable) })
+    },
     destroy() {
       view.destroy()
       undo.destroy()

@@ -162,7 +162,7 @@ export const en = {
       regexp: 'Regular expression',
       'by word': 'Whole words',
       replace: 'Replace',
-      'replace all': 'Replace all',
+      'replace all': 'All',
       close: 'Close',
       'current match': 'Current match',
       'on line': 'on line',

@@ -164,7 +164,7 @@ export const ptBR: Texts = {
       regexp: 'Expressão regular',
       'by word': 'Palavras inteiras',
       replace: 'Substituir',
-      'replace all': 'Substituir tudo',
+      'replace all': 'Tudo',
       close: 'Fechar',
       'current match': 'Ocorrência atual',
       'on line': 'na linha',
