@@ -1,12 +1,13 @@
 // Turns texts into blocks beside the page, which goes on meanwhile, and answers with the blocks that are others than before.
 import { blocksOf } from './markdown'
 
-/** A stretch of the blocks is replaced by others, each one the JSON of a node. `done`: the last message of an answer. */
+/** A stretch of the blocks is replaced by others, each one the JSON of a node. */
 export interface Change {
   from: number
   removed: number
   blocks: string[]
-  done: boolean
+  /** In the last message of an answer: the first lines of all blocks. */
+  lines?: number[]
 }
 
 /** The page draws between two messages. */
@@ -16,7 +17,8 @@ const page = globalThis as unknown as Worker
 let known: string[] = []
 
 page.addEventListener('message', ({ data: text }: MessageEvent<string>) => {
-  const blocks = blocksOf(text).map((block) => JSON.stringify(block))
+  const read = blocksOf(text)
+  const blocks = read.map(({ node }) => JSON.stringify(node))
   const from = firstOther(known, blocks)
   const same = sameAtEnd(known, blocks, from)
   const removed = known.length - same - from
@@ -28,8 +30,8 @@ page.addEventListener('message', ({ data: text }: MessageEvent<string>) => {
       from: from + at,
       removed: at === 0 ? removed : 0,
       blocks: added.slice(at, next),
-      done: next >= added.length,
     }
+    if (next >= added.length) change.lines = read.map(({ line }) => line)
     page.postMessage(change)
   }
 })

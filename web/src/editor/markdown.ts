@@ -38,9 +38,17 @@ const parser = new MarkdownIt({ html: false, linkify: true })
 // Only what says `https://` becomes a link by itself, as names of files end like addresses (`README.md`).
 parser.linkify.set({ fuzzyLink: false, fuzzyEmail: false })
 
+export interface Block {
+  node: Node
+  /** The first of its lines, counted from 0. */
+  line: number
+}
+
 /** The blocks of a text, in order. */
-export function blocksOf(text: string): Node[] {
-  return grow(parser.parse(text, {}))
+export function blocksOf(text: string): Block[] {
+  const tokens = parser.parse(text, {})
+  const firsts = tokens.filter(({ level, nesting }) => level === 0 && nesting >= 0)
+  return grow(tokens).map((node, at) => ({ node, line: firsts[at]?.map?.[0] ?? 0 }))
 }
 
 /** An address as it may be followed, or nothing. Judged by the parser that the browser follows it with. */

@@ -2,17 +2,29 @@
 // given the next one when it has answered.
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type * as Y from 'yjs'
+import type { EditorView } from '@codemirror/view'
 import { t } from '../i18n'
 import type { Element, Node } from './markdown'
 import type { Change } from './markdown-worker'
+import { scrollAlong } from './scroll-along'
 
 /** A text that takes the worker longer than this was written to. */
 const PATIENCE_MS = 20_000
 
-export function Preview({ shared }: { shared: Y.Text }) {
+/** Scrolls along with `view`, if there is one beside it. */
+export function Preview({ shared, view }: { shared: Y.Text; view: EditorView | undefined }) {
   const place = useRef<HTMLElement>(null)
+  const lines = useRef<readonly number[]>([])
   const [failed, setFailed] = useState(false)
-  useEffect(() => showLive(shared, place.current!, () => setFailed(true)), [shared])
+  useEffect(
+    () =>
+      showLive(shared, place.current!, {
+        shown: (shown) => void (lines.current = shown),
+        failed: () => setFailed(true),
+      }),
+    [shared],
+  )
+  useEffect(() => view && scrollAlong(view, place.current!, () => lines.current), [view])
   return (
     <section class="preview" aria-label={t.text.preview} data-testid="preview">
       {failed && <p class="hint">{t.text.previewFailed}</p>}
@@ -21,8 +33,14 @@ export function Preview({ shared }: { shared: Y.Text }) {
   )
 }
 
+interface LiveEvents {
+  /** All is drawn; these are the first lines of the blocks. */
+  shown(lines: readonly number[]): void
+  failed(): void
+}
+
 /** Shows the text, and whatever becomes of it. Returns what ends that. */
-function showLive(shared: Y.Text, place: HTMLElement, onFailure: () => void): () => void {
+function showLive(shared: Y.Text, place: HTMLElement, { shown, failed }: LiveEvents): () => void {
   const worker = new Worker(new URL('./markdown-worker.ts', import.meta.url), { type: 'module' })
   let isChanged = true
   let isAsked = false
@@ -52,12 +70,13 @@ function showLive(shared: Y.Text, place: HTMLElement, onFailure: () => void): ()
   const fail = (): void => {
     stop()
     place.replaceChildren()
-    onFailure()
+    failed()
   }
   worker.addEventListener('error', fail)
   worker.addEventListener('message', ({ data }: MessageEvent<Change>) => {
     draw(place, data)
-    if (!data.done) return
+    if (!data.lines) return
+    shown(data.lines)
     clearTimeout(patience)
     isAsked = false
     soon()

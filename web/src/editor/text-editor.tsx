@@ -64,7 +64,7 @@ export function TextEditor({ doc, carets, editable, label }: TextEditorProps) {
       </ToolBar>
       <div class="panes">
         <div class="source" ref={place} hidden={layout === 'preview'} />
-        {layout !== 'write' && <Preview shared={shared} />}
+        {layout !== 'write' && <Preview shared={shared} view={layout === 'both' ? text?.view : undefined} />}
       </div>
     </div>
   )

@@ -9,6 +9,9 @@ export interface MenuItem {
   run: () => void
 }
 
+/** With this to its left, a menu fits beside the right edge of its button. */
+const WIDEST_PX = 280
+
 interface MenuProps {
   label: string
   icon: IconName
@@ -25,7 +28,7 @@ export function Menu({ label, icon, items, look = 'quiet', testId = 'menu' }: Me
     const from = button.current!.getBoundingClientRect()
     const { style } = list.current!
     style.top = `${Math.min(from.bottom + 4, innerHeight - items.length * 44 - 16)}px`
-    style.right = `${innerWidth - from.right}px`
+    style.right = `${innerWidth - Math.max(from.right, WIDEST_PX)}px`
   }
   const move = (event: KeyboardEvent): void => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
