@@ -15,6 +15,7 @@ use crate::{
     auth::{password::Passwords, sessions::Sessions, throttle::Throttle},
     config::Config,
     live::Live,
+    scribes::Scribes,
     telemetry::Telemetry,
 };
 
@@ -26,6 +27,8 @@ pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
     /// The documents that are open.
     pub(crate) rooms: Arc<Rooms>,
+    /// Who writes into them for programs.
+    pub(crate) scribes: Arc<Scribes>,
     /// Who is signed in.
     pub(crate) sessions: Arc<Sessions>,
     /// Where passwords are checked.

@@ -1,4 +1,4 @@
-//! What a server does by itself now and then: empties the trash (A4) and forgets budgets that are full again.
+//! What a server does by itself now and then: empties the trash (A4) and forgets what nobody uses.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +25,10 @@ pub(crate) async fn run(app: Arc<App>) {
                 Ok(count) => tracing::info!("{count} documents had been in the trash for 30 days and were deleted"),
                 Err(error) => tracing::warn!("the trash could not be emptied: {error}"),
             },
-            _ = budgets.tick() => app.throttle.tidy(),
+            _ = budgets.tick() => {
+                app.throttle.tidy();
+                app.scribes.tidy();
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod http;
 mod live;
 mod person;
 mod row;
+mod scribes;
 mod serve;
 mod telemetry;
 mod visitors;

@@ -27,6 +27,7 @@ use crate::{
     config::{Config, Limits},
     connections::Reception,
     housekeeping, http, live,
+    scribes::Scribes,
     telemetry::{self, Telemetry},
     visitors::Visitors,
 };
@@ -84,6 +85,7 @@ async fn serve(config: Config) -> Result<(), String> {
     housekeeping.abort();
     // What waits is saved and acknowledged before the connections that wait for it are closed.
     within(ROOMS_WITHIN, "saving what waits", app.rooms.close()).await;
+    app.scribes.close();
     within(CLIENTS_WITHIN, "closing connections", async {
         live.close().await;
         let _ = receiving.await;
@@ -110,8 +112,10 @@ fn assemble(config: Config) -> Result<Arc<App>, String> {
     let secret = secret.map_err(|error| error.to_string())?;
     let clock: Clock = Arc::new(now_ms);
     let jar = Jar::new(config.public_url.as_ref());
+    let rooms = Rooms::new(Arc::clone(&store), room_settings(&config.limits), Arc::clone(&clock), metrics.clone());
     Ok(Arc::new(App {
-        rooms: Rooms::new(Arc::clone(&store), room_settings(&config.limits), Arc::clone(&clock), metrics.clone()),
+        scribes: Scribes::new(Arc::clone(&rooms), Arc::clone(&store)),
+        rooms,
         sessions: Arc::new(Sessions::new(Arc::clone(&store), &secret, jar, Arc::clone(&clock))),
         passwords: Passwords::start()?,
         throttle: Throttle::new(config.limits.max_sign_ins_per_minute),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Request},
-    http::{StatusCode, request::Parts},
+    http::{HeaderMap, StatusCode, header::IF_NONE_MATCH, request::Parts},
 };
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -54,6 +54,13 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<T> {
             .map(|axum::extract::Query(values)| Self(values))
             .map_err(|error| Error::invalid(error.body_text()))
     }
+}
+
+/// Whether whoever asks has what bears this tag already.
+pub(super) fn has_already(headers: &HeaderMap, etag: &str) -> bool {
+    let tags = headers.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
+    let mut tags = tags.flat_map(|tags| tags.split(',')).map(str::trim);
+    tags.any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
 
 /// Only for people who are signed in.

@@ -34,7 +34,7 @@ use axum::{
 /// A sentence for the operator: the folder of `--classic-site` cannot be served.
 pub(crate) fn routes(app: &Arc<App>) -> Result<Router, String> {
     let routes = Router::new()
-        .nest("/api", api())
+        .nest("/api", api(app))
         .route("/health", get(health::get))
         .route("/metrics", get(metrics::get))
         .route("/socket.io/{file}", get(pages::client));
@@ -56,7 +56,7 @@ pub(crate) fn guarded(app: &Arc<App>, routes: Router) -> Router {
         .layer(from_fn_with_state(Arc::clone(app), observe))
 }
 
-fn api() -> Router<Arc<App>> {
+fn api(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/signup", post(signup::post))
         .route("/session", get(session::get).post(session::sign_in).delete(session::sign_out))
@@ -64,12 +64,12 @@ fn api() -> Router<Arc<App>> {
         .route("/documents/{id}", get(documents::get).patch(documents::patch).delete(documents::delete))
         .route("/documents/{id}/restore", post(documents::restore))
         .route("/documents/{id}/members/{name}", put(members::put).delete(members::delete))
-        .route("/documents/{id}/text", get(text::get))
+        .route("/documents/{id}/text", get(text::get).put(text::put))
         .fallback(async || Error::not_found())
         .method_not_allowed_fallback(async || {
             Error::new(StatusCode::METHOD_NOT_ALLOWED, "invalid", "This cannot be done here.")
         })
-        .layer(from_fn(limits::read_body))
+        .layer(from_fn_with_state(Arc::clone(app), limits::read_body))
 }
 
 /// Counts the request, and tells the connection's budget whether it is somebody's whom we know.

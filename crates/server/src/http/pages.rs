@@ -4,12 +4,14 @@ use axum::{
     body::Body,
     http::{
         HeaderMap, HeaderValue, Method, StatusCode, Uri,
-        header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY},
+        header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY},
     },
     response::{IntoResponse, Response},
 };
 use engine::document::DocumentId;
 use web::Asset;
+
+use super::extract::has_already;
 
 /// Where the application's addresses begin, which its page knows: files and other pages are named from there.
 pub(super) struct Base {
@@ -71,7 +73,7 @@ fn file(asset: &'static Asset, status: StatusCode, headers: &HeaderMap) -> Respo
     out.insert(VARY, HeaderValue::from_static("accept-encoding"));
     let caching = if asset.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     out.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
-    if status == StatusCode::OK && is_held(asset, headers) {
+    if status == StatusCode::OK && has_already(headers, asset.etag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return response;
     }
@@ -87,12 +89,6 @@ fn file(asset: &'static Asset, status: StatusCode, headers: &HeaderMap) -> Respo
     *response.status_mut() = status;
     *response.body_mut() = Body::from(bytes);
     response
-}
-
-/// Whether the browser has it already.
-fn is_held(asset: &Asset, headers: &HeaderMap) -> bool {
-    let tags = headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-    tags.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == asset.etag))
 }
 
 /// Whether a form is accepted: named, and not with a weight of zero.

@@ -1,0 +1,207 @@
+//! Programs' writes of whole texts: one hidden scribe for each person and document, kept for as long as it is used.
+//! Knows no protocol; what a write means is the scribe's to say.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use engine::{
+    document::{Document, DocumentId},
+    log::Seq,
+    person::{Person, PersonId},
+    refusal::Refusal,
+    replica,
+    rooms::Rooms,
+    scribe::{Author, Revocation, Scribe},
+    store::Store,
+};
+use parking_lot::Mutex;
+use tokio::{sync::Mutex as Turns, time::Instant};
+
+/// Each holds a whole document.
+const AT_ONCE: usize = 64;
+/// After so long without use a scribe goes. So one person's draw at most 720 writers a day in a document, of R3's 1,000.
+const KEPT_FOR: Duration = Duration::from_secs(120);
+/// How long a write is tried again when the room or the store cannot take it.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(100);
+/// Live connections count from 1, and never come here.
+const FIRST_CONNECTION: u64 = 1 << 52;
+
+/// All scribes of programs.
+pub(crate) struct Scribes {
+    rooms: Arc<Rooms>,
+    store: Arc<dyn Store>,
+    next: AtomicU64,
+    /// `None` once the server stops.
+    desks: Mutex<Option<HashMap<Place, Desk>>>,
+}
+
+type Place = (PersonId, DocumentId);
+
+/// Where one person's writes to one document are done, one after the other.
+struct Desk {
+    used: Instant,
+    revocation: Arc<Revocation>,
+    scribe: Arc<Turns<Option<Scribe>>>,
+}
+
+/// A whole text that somebody writes.
+pub(crate) struct Writing {
+    pub(crate) person: Person,
+    /// As it was when the person's rights were looked at; the room looks again.
+    pub(crate) document: Document,
+    /// The last entry in the text that the person had read; `None` for the one that is there now.
+    pub(crate) read: Option<Seq>,
+    pub(crate) text: String,
+}
+
+/// A document's text once a write is durable, with the last entry that it holds.
+pub(crate) struct Written {
+    pub(crate) seq: Seq,
+    pub(crate) text: Arc<str>,
+}
+
+/// Why a text was not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotWritten {
+    /// The log has no such entry: nobody can have read that text.
+    NeverRead,
+    /// `Unavailable`: it is not known whether it was. Anything else: it was not.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for NotWritten {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Scribes {
+    pub(crate) fn new(rooms: Arc<Rooms>, store: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self { rooms, store, next: AtomicU64::new(FIRST_CONNECTION), desks: Mutex::new(Some(HashMap::new())) })
+    }
+
+    /// Merges what a person changed in the text that they had read into the document as it is now. To the end, even if
+    /// whoever asked has gone.
+    ///
+    /// # Errors
+    /// [`NotWritten`].
+    pub(crate) async fn write(self: &Arc<Self>, writing: Writing) -> Result<Written, NotWritten> {
+        let scribes = Arc::clone(self);
+        let done = tokio::spawn(async move { scribes.take_turn(writing).await }).await;
+        done.unwrap_or(Err(NotWritten::Refused(Refusal::Unavailable)))
+    }
+
+    async fn take_turn(&self, writing: Writing) -> Result<Written, NotWritten> {
+        let (desk, revocation) = self.desk((writing.person.id, writing.document.id))?;
+        let mut place = desk.lock().await;
+        loop {
+            let is_kept = place.is_some();
+            let mut scribe = match place.take() {
+                Some(kept) => kept,
+                None => self.open(&writing, &revocation).await?,
+            };
+            let base = self.base(&scribe, &writing).await?;
+            match scribe.write(&base, &writing.text, PATIENCE).await {
+                Ok(()) => {
+                    let written = Written { seq: scribe.seq(), text: Arc::clone(scribe.text()) };
+                    *place = Some(scribe);
+                    return Ok(written);
+                }
+                // Nothing was stored, and a new one draws another writer.
+                Err(Refusal::WriterTaken) => {}
+                Err(Refusal::Unavailable) => return Err(Refusal::Unavailable.into()),
+                // Nothing was stored; and one that was kept may have ended by what it was told meanwhile.
+                Err(_) if is_kept => {}
+                Err(refusal) => return Err(self.unless_stopping(refusal).into()),
+            }
+        }
+    }
+
+    /// The text that the person had read.
+    async fn base(&self, scribe: &Scribe, writing: &Writing) -> Result<Arc<str>, NotWritten> {
+        match writing.read {
+            None => Ok(replica::text(&*self.store, &writing.document).await?.1.into()),
+            Some(seq) if seq == scribe.seq() => Ok(Arc::clone(scribe.text())),
+            Some(seq) => {
+                let text = replica::text_at(&*self.store, &writing.document, seq).await?;
+                text.map(Arc::from).ok_or(NotWritten::NeverRead)
+            }
+        }
+    }
+
+    async fn open(&self, writing: &Writing, revocation: &Arc<Revocation>) -> Result<Scribe, Refusal> {
+        let author = Author {
+            document: writing.document.id,
+            person: writing.person.id,
+            name: writing.person.name.as_str().into(),
+            connection: self.next.fetch_add(1, Relaxed),
+            is_shown: false,
+            revocation: Arc::clone(revocation),
+        };
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match Scribe::open(&self.rooms, &author).await {
+                Err(Refusal::Busy | Refusal::Unavailable) if Instant::now() < until => tokio::time::sleep(PAUSE).await,
+                opened => return opened.map_err(|refusal| self.unless_stopping(refusal)),
+            }
+        }
+    }
+
+    fn desk(&self, at: Place) -> Result<(Arc<Turns<Option<Scribe>>>, Arc<Revocation>), Refusal> {
+        let mut desks = self.desks.lock();
+        let desks = desks.as_mut().ok_or(Refusal::Unavailable)?;
+        if desks.len() >= AT_ONCE && !desks.contains_key(&at) {
+            let freed = least_missed(desks).ok_or(Refusal::Busy)?;
+            desks.remove(&freed);
+        }
+        let desk = desks.entry(at).or_insert_with(Desk::new);
+        desk.used = Instant::now();
+        Ok((Arc::clone(&desk.scribe), Arc::clone(&desk.revocation)))
+    }
+
+    /// Lets the scribes go that nobody used for a while. Call it now and then.
+    pub(crate) fn tidy(&self) {
+        if let Some(desks) = self.desks.lock().as_mut() {
+            desks.retain(|_, desk| desk.is_busy() || desk.used.elapsed() < KEPT_FOR);
+        }
+    }
+
+    /// The server stops: nothing more is written, and nothing is tried any longer.
+    pub(crate) fn close(&self) {
+        for desk in self.desks.lock().take().into_iter().flat_map(HashMap::into_values) {
+            desk.revocation.revoke();
+        }
+    }
+
+    /// To be revoked when the server stops says nothing about the person.
+    fn unless_stopping(&self, refusal: Refusal) -> Refusal {
+        if self.desks.lock().is_some() { refusal } else { Refusal::Unavailable }
+    }
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { used: Instant::now(), revocation: Arc::default(), scribe: Arc::default() }
+    }
+
+    /// Somebody writes here, or waits to.
+    fn is_busy(&self) -> bool {
+        Arc::strong_count(&self.scribe) > 1
+    }
+}
+
+/// Of whoever has most, the one that was not used for longest: so nobody takes the place of others.
+fn least_missed(desks: &HashMap<Place, Desk>) -> Option<Place> {
+    let mut counts: HashMap<PersonId, usize> = HashMap::new();
+    desks.keys().for_each(|(person, _)| *counts.entry(*person).or_default() += 1);
+    let idle = desks.iter().filter(|(_, desk)| !desk.is_busy());
+    let missed = idle.max_by_key(|((person, _), desk)| (counts.get(person), desk.used.elapsed()));
+    missed.map(|(place, _)| *place)
+}
