@@ -2,13 +2,24 @@
 //! one by one by its `caller.rs`. Decides nothing about accounts and rights: those are everybody's.
 
 mod accounts;
+mod bases;
 mod caller;
 mod documents;
+mod inside;
 mod names;
 mod news;
+mod page;
+mod pages;
+mod seat;
 mod wire;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 
 use engine::{document::Document, refusal::Refusal};
 use parking_lot::Mutex;
@@ -21,7 +32,10 @@ use tokio::sync::OnceCell;
 
 use self::{
     caller::{Caller, Ear, Who},
+    inside::Inside,
     news::News,
+    page::ToPage,
+    pages::Pages,
     wire::{AuthorisedOut, words},
 };
 use super::{
@@ -39,6 +53,9 @@ const DOOR: &str = "/";
 /// Where one must be signed in.
 const PEOPLE: &str = "/usuarios";
 
+/// Scribes have numbers of their own among the connections of a room: from here on. A number in JSON is exact up to twice that.
+const FIRST_SCRIBE: u64 = 1 << 52;
+
 /// All of the course's pages that are connected.
 pub(super) struct Classic {
     app: Arc<App>,
@@ -47,6 +64,9 @@ pub(super) struct Classic {
     limits: Arc<Limits>,
     news: News,
     callers: Mutex<HashMap<u64, Guest>>,
+    pages: Pages,
+    inside: Inside,
+    scribes: AtomicU64,
     /// In whose name anybody writes, if the operator allows that.
     anybody: OnceCell<Who>,
 }
@@ -69,6 +89,9 @@ impl Classic {
             limits: Arc::clone(board.limits()),
             news,
             callers: Mutex::default(),
+            pages: Pages::default(),
+            inside: Inside::default(),
+            scribes: AtomicU64::new(FIRST_SCRIBE),
             anybody: OnceCell::new(),
         });
         tokio::spawn(news::run(Arc::downgrade(&classic), changes));
@@ -138,11 +161,18 @@ impl Classic {
     fn forget(&self, caller: &Caller) {
         let gone = self.callers.lock().remove(&caller.number);
         drop(gone);
+        for key in caller.open_pages() {
+            self.pages.tell(key, ToPage::Leave(caller.number));
+        }
     }
 
     /// A document's row changed, or, without one before, it is new.
     pub(super) fn document_changed(&self, before: Option<Arc<Document>>, document: Arc<Document>) {
         self.news.hear(before, document);
+    }
+
+    fn next_scribe(&self) -> u64 {
+        self.scribes.fetch_add(1, Relaxed)
     }
 
     fn guests(&self) -> Vec<Guest> {

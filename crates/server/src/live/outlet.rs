@@ -117,13 +117,13 @@ impl Reply {
     }
 
     /// As [`Reply::send`], with so many bytes.
-    pub(super) fn send_large(self, answer: &impl Serialize, bytes: usize) {
+    pub(super) fn send_large(self, answer: &(impl Serialize + ?Sized), bytes: usize) {
         self.line.queue(bytes);
         self.send(answer);
     }
 
     /// Answers. If there is no room for the answer, the connection ends: an answer that is missing would be waited for.
-    pub(super) fn send(self, answer: &impl Serialize) {
+    pub(super) fn send(self, answer: &(impl Serialize + ?Sized)) {
         if is_full(&self.ack.send(answer)) {
             self.line.cut();
         }

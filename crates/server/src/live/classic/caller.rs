@@ -1,20 +1,22 @@
-//! One socket of the course's pages: what it asks is put into its inbox and done by its one task, in the order of arrival.
-//! Decides nothing about accounts, documents or texts.
+//! One socket of the course's pages: what it asks is put into its inbox, and its one task does it or hands it on, in the order of
+//! arrival. Decides nothing about accounts, documents or texts.
 
 use std::{
+    collections::{HashMap, hash_map::Entry},
     sync::{
         Arc,
         atomic::{
             AtomicBool, AtomicUsize,
-            Ordering::{Acquire, Relaxed, Release},
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
         },
     },
-    time::Instant,
 };
 
 use engine::{
+    document::DocumentId,
     person::{PersonId, SessionId},
     refusal::Refusal,
+    scribe::Revocation,
 };
 use parking_lot::Mutex;
 use socketioxide::{
@@ -24,10 +26,13 @@ use socketioxide::{
     socket::Socket,
 };
 use socketioxide_core::Value;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Classic,
+    page::ToPage,
+    pages::Key,
+    seat::Reader,
     wire::{ErrorOut, NotDoneOut, Request, words},
 };
 use crate::{
@@ -62,16 +67,27 @@ pub(super) struct Caller {
     pub(super) line: Arc<Line>,
     /// `None`: it may only sign up and in.
     pub(super) who: Option<Who>,
-    pub(super) budget: Arc<Budget>,
+    budget: Arc<Budget>,
     /// Whether it came to where one signs up and in.
     is_at_the_door: bool,
     /// `None` once it has left: what was asked before is done still.
     inbox: Mutex<Option<mpsc::Sender<Asked>>>,
     waiting_bytes: AtomicUsize,
+    /// A text came that could not wait.
+    has_missed: AtomicBool,
     /// Its session ended: what waits is not done.
     is_revoked: AtomicBool,
+    desks: Mutex<HashMap<DocumentId, Desk>>,
     /// The session is watched, and the person's place taken, as long as this lives.
     _kept: Option<(Held, Place)>,
+}
+
+/// A document that a socket has to do with.
+struct Desk {
+    /// As the socket's page calls it, whatever it is called by now.
+    name: Arc<str>,
+    revocation: Arc<Revocation>,
+    _place: Place,
 }
 
 /// A request on its way.
@@ -91,7 +107,7 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Acknowledges, if that was asked for.
-    pub(super) fn send(self, data: &impl serde::Serialize, bytes: usize) {
+    pub(super) fn send(self, data: &(impl serde::Serialize + ?Sized), bytes: usize) {
         self.reply.send_large(data, bytes);
     }
 
@@ -126,7 +142,9 @@ impl Caller {
             is_at_the_door,
             inbox: Mutex::new(Some(inbox)),
             waiting_bytes: AtomicUsize::new(0),
+            has_missed: AtomicBool::new(false),
             is_revoked: AtomicBool::new(false),
+            desks: Mutex::default(),
             _kept: kept,
         });
         tokio::spawn(Arc::clone(&caller).run(Arc::clone(classic), peer, requests));
@@ -136,6 +154,43 @@ impl Caller {
     /// Whether its session ended.
     pub(super) fn is_revoked(&self) -> bool {
         self.is_revoked.load(Acquire)
+    }
+
+    pub(super) fn has_left(&self) -> bool {
+        self.inbox.lock().is_none()
+    }
+
+    /// Under which name its page knows this document, if it has to do with it.
+    pub(super) fn knows(&self, document: DocumentId) -> Option<Arc<str>> {
+        self.desks.lock().get(&document).map(|desk| Arc::clone(&desk.name))
+    }
+
+    /// Whether its page knows some document by this name.
+    pub(super) fn has_named(&self, name: &str) -> bool {
+        self.desk(name).is_some()
+    }
+
+    /// The document is out of sight.
+    pub(super) fn put_away(&self, document: DocumentId) {
+        let desk = self.desks.lock().remove(&document);
+        drop(desk);
+    }
+
+    /// The pages that it has to do with.
+    pub(super) fn open_pages(&self) -> Vec<Key> {
+        self.desks.lock().keys().filter_map(|document| self.key(*document)).collect()
+    }
+
+    /// The page of a document. Who has not signed in has one of its own.
+    pub(super) fn key(&self, document: DocumentId) -> Option<Key> {
+        let Who { person, session, .. } = self.who.as_ref()?;
+        Some(Key { person: *person, document, alone: session.is_none().then_some(self.number) })
+    }
+
+    fn desk(&self, name: &str) -> Option<DocumentId> {
+        let desks = self.desks.lock();
+        let mut found = desks.iter().filter(|(_, desk)| *desk.name == *name);
+        found.next().map(|(document, _)| *document)
     }
 
     fn take(&self, asked: Asked) -> Result<(), Asked> {
@@ -158,20 +213,19 @@ impl Caller {
             if !self.is_revoked() {
                 self.serve(&classic, &peer, asked).await;
             }
+            if requests.is_empty() && self.has_missed.swap(false, AcqRel) {
+                let refresh = |key| classic.pages.tell(key, ToPage::Refresh(self.number));
+                self.open_pages().into_iter().for_each(refresh);
+            }
         }
         classic.forget(&self);
     }
 
-    async fn serve(&self, classic: &Classic, peer: &Peer, Asked { request, answer, .. }: Asked) {
+    async fn serve(self: &Arc<Self>, classic: &Arc<Classic>, peer: &Peer, asked: Asked) {
+        let Asked { request, answer, arrived, .. } = asked;
         let done = match (request, &self.who) {
-            (Request::SignUp(credentials), _) if self.is_at_the_door => {
-                classic.sign_up(self, peer, credentials).await;
-                return;
-            }
-            (Request::SignIn(credentials), _) if self.is_at_the_door => {
-                classic.sign_in(self, peer, credentials).await;
-                return;
-            }
+            (Request::SignUp(who), _) if self.is_at_the_door => return classic.sign_up(self, peer, who).await,
+            (Request::SignIn(who), _) if self.is_at_the_door => return classic.sign_in(self, peer, who).await,
             (Request::SignUp(_) | Request::SignIn(_), _) => Err(Refusal::Invalid("Este evento não existe aqui.")),
             (_, None) => Err(Refusal::Unauthenticated),
             (Request::List, Some(_)) if !answer.is_awaited => Err(Refusal::Invalid("A lista vem como confirmação.")),
@@ -187,15 +241,71 @@ impl Caller {
                 }
                 Err(refusal) => Err(refusal),
             },
-            (Request::Delete(name), Some(who)) => match classic.named(who.person, &name).await {
-                Ok(document) => classic.delete(who.person, document.id).await,
+            (Request::Select(name), Some(who)) => match self.select(classic, who, &name).await {
+                Ok(document) => {
+                    return self.hand_over(classic, who, peer, document, |reader| ToPage::Select(reader, answer));
+                }
                 Err(refusal) => Err(refusal),
             },
-            _ => Err(Refusal::Unavailable),
+            (Request::Text { name, text }, Some(who)) => match self.find(classic, who, &name).await {
+                Ok(document) => {
+                    let text = text.map(Arc::from);
+                    let message = |reader| ToPage::Text { reader, text, arrived };
+                    return self.hand_over(classic, who, peer, document, message);
+                }
+                Err(refusal) => Err(refusal),
+            },
+            (Request::Delete(name), Some(who)) => match self.desk(&name) {
+                Some(document) => classic.delete(who.person, document).await,
+                None => match classic.named(who.person, &name).await {
+                    Ok(document) => classic.delete(who.person, document).await,
+                    Err(refusal) => Err(refusal),
+                },
+            },
         };
         if let Err(refusal) = done {
             classic.refused(refusal);
             answer.refuse(peer, refusal);
+        }
+    }
+
+    /// The document that its page means by a name.
+    async fn find(&self, classic: &Classic, who: &Who, name: &str) -> Result<DocumentId, Refusal> {
+        match self.desk(name) {
+            Some(document) => Ok(document),
+            None => self.select(classic, who, name).await,
+        }
+    }
+
+    /// The document that is called so now, with a desk for it.
+    async fn select(&self, classic: &Classic, who: &Who, name: &str) -> Result<DocumentId, Refusal> {
+        let document = classic.named(who.person, name).await?;
+        let mut desks = self.desks.lock();
+        if let Entry::Vacant(desk) = desks.entry(document) {
+            let place = self.budget.document(&classic.limits).ok_or(Refusal::TooMany)?;
+            let revocation: Arc<Revocation> = Arc::default();
+            // It may have ended while the name was looked up.
+            if self.is_revoked() {
+                revocation.revoke();
+            }
+            desk.insert(Desk { name: name.into(), revocation, _place: place });
+        }
+        Ok(document)
+    }
+
+    fn hand_over(
+        self: &Arc<Self>,
+        classic: &Arc<Classic>,
+        who: &Who,
+        peer: &Peer,
+        document: DocumentId,
+        message: impl FnOnce(Reader) -> ToPage,
+    ) {
+        let desks = self.desks.lock();
+        if let (Some(key), Some(desk)) = (self.key(document), desks.get(&document)) {
+            let revocation = Arc::clone(&desk.revocation);
+            let reader = Reader { caller: Arc::clone(self), who: who.clone(), peer: peer.clone(), revocation };
+            classic.pages.send(classic, key, &desk.name, message(reader));
         }
     }
 }
@@ -215,13 +325,14 @@ impl Member for Caller {
 
     fn revoke(&self) {
         self.is_revoked.store(true, Release);
+        self.desks.lock().values().for_each(|desk| desk.revocation.revoke());
     }
 
     fn leave(&self) {
         *self.inbox.lock() = None;
     }
 
-    fn tidy(&self, _: Instant) {}
+    fn tidy(&self, _: std::time::Instant) {}
 }
 
 /// Takes all events of a socket.
@@ -240,7 +351,10 @@ impl MessageHandler<LocalAdapter, InOrder> for Ear {
         let (refusal, answer) = match Request::read(&text) {
             Ok(request) => match caller.take(Asked { request, answer, bytes: text.len(), arrived }) {
                 Ok(()) => return,
-                Err(asked) => (Refusal::Busy, asked.answer),
+                Err(asked) => {
+                    caller.has_missed.store(true, Release);
+                    (Refusal::Busy, asked.answer)
+                }
             },
             Err(refusal) => (refusal, answer),
         };

@@ -1,9 +1,6 @@
 //! The list of documents, and what is added to it and taken from it. What is in a document is `page.rs`'s.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use engine::{
     access::{Action, may},
@@ -40,11 +37,12 @@ impl Classic {
         Ok(names::list(documents))
     }
 
-    /// The document that a person knows by this name.
-    pub(super) async fn named(&self, person: PersonId, name: &str) -> Result<Arc<Document>, Refusal> {
+    /// The document that a person knows by this name, or had open under it before it was called otherwise.
+    pub(super) async fn named(&self, person: PersonId, name: &str) -> Result<DocumentId, Refusal> {
         let known = self.known_to(person).await?;
-        let found = known.into_iter().find(|known| *known.name == *name);
-        found.map(|known| known.document).ok_or(Refusal::NotFound)
+        let is_seen = |id: DocumentId| known.iter().any(|known| known.document.id == id);
+        let called = known.iter().find(|known| *known.name == *name).map(|known| known.document.id);
+        called.or_else(|| self.pages.named(person, name).filter(|id| is_seen(*id))).ok_or(Refusal::NotFound)
     }
 
     /// The answer to `obter_documentos`, and about how many bytes it has.

@@ -14,7 +14,7 @@ use engine::{
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use super::{Classic, Guest, names};
+use super::{Classic, Guest, names, page::ToPage};
 
 /// What is waiting to be told.
 pub(super) struct News {
@@ -94,11 +94,12 @@ pub(super) async fn run(classic: Weak<Classic>, mut changes: mpsc::UnboundedRece
 
 impl Classic {
     /// Tells one person's pages what a change makes of the list of that person.
-    async fn tell(&self, person: PersonId, guests: &[Guest], Change { before, after }: &Change) {
+    async fn tell(&self, person: PersonId, guests: &[Guest], change: &Change) {
+        let Change { before, after: document } = change;
         let sees = |document: &Document| document.trashed_ms.is_none() && role_of(person, document).is_some();
         let was_seen = before.as_deref().is_some_and(sees);
-        let is_seen = sees(after);
-        let has_title = before.as_deref().is_some_and(|before| before.title == after.title);
+        let is_seen = sees(document);
+        let has_title = before.as_deref().is_some_and(|before| before.title == document.title);
         if was_seen == is_seen && (!is_seen || has_title) {
             return;
         }
@@ -108,15 +109,22 @@ impl Classic {
         };
         self.news.remember(&now);
         let names = |documents| names::list(documents).into_iter().map(|known| known.name).collect::<HashSet<_>>();
-        let earlier = before.as_deref().unwrap_or(after);
+        let earlier = before.as_deref().unwrap_or(document);
         let before = names(self.news.with(now.clone(), earlier, was_seen));
-        let after = names(self.news.with(now, after, is_seen));
-        for Guest { peer, .. } in guests {
-            for name in before.difference(&after) {
+        let after = names(self.news.with(now, document, is_seen));
+        for Guest { caller, peer } in guests {
+            // Who is inside is sent home if the document is gone, by the name of before, and not because it is called otherwise.
+            let inside = caller.knows(document.id);
+            let gone = if is_seen { None } else { inside };
+            for name in before.difference(&after).filter(|name| !caller.has_named(name)).chain(&gone) {
                 peer.tell_or_cut("excluir_documento_sucesso", &**name);
             }
             for name in after.difference(&before) {
                 peer.tell_or_cut("adicionar_documento_interface", &**name);
+            }
+            if let (Some(_), Some(key)) = (&gone, caller.key(document.id)) {
+                self.pages.tell(key, ToPage::Close);
+                caller.put_away(document.id);
             }
         }
     }
