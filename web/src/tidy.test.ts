@@ -16,6 +16,9 @@ const importers = (pattern: RegExp): string[] =>
     )
     .map(({ path }) => path)
 
+const holding = (pattern: RegExp): string[] =>
+  files.filter(({ text }) => pattern.test(text)).map(({ path }) => path)
+
 test('the files are found', () => {
   expect(files.length).toBeGreaterThan(30)
   expect(importers(/^yjs$/).length).toBeGreaterThan(3)
@@ -32,6 +35,16 @@ test('editor/ receives its document and never imports collab/', () => {
 test('collab/ and api/ draw nothing', () => {
   const drawing = importers(/^preact|^@preact\/signals$|\/ui\/|\/pages\//)
   expect(drawing.filter((path) => /^(collab|api)\//.test(path))).toEqual([])
+})
+
+test('each kind of document has its editor, loaded when it is needed and free of the other', () => {
+  expect(holding(/from '[^']*editor\/(text-)?editor'/)).toEqual([])
+  expect(holding(/import\('[^']*editor\/(text-)?editor'\)/)).toEqual(['pages/document.tsx'])
+  const rich = importers(/^@tiptap\/|\/toolbar$|\/schema$|\/carets$/)
+  const plain = importers(/^@codemirror\/|^y-codemirror|\/text-view$|\/text-carets$/)
+  expect(rich.length).toBeGreaterThan(3)
+  expect(plain.length).toBeGreaterThan(3)
+  expect(rich.filter((path) => plain.includes(path))).toEqual([])
 })
 
 test('y-prosemirror is never bundled beside y-tiptap', () => {

@@ -75,6 +75,20 @@ mod tests {
     }
 
     #[test]
+    fn no_file_holds_both_editors() {
+        let holding = |word: &str| -> Vec<&str> {
+            let scripts = ASSETS.iter().filter(|asset| asset.path.ends_with(".js"));
+            scripts
+                .filter(|asset| String::from_utf8_lossy(asset.bytes).contains(word))
+                .map(|asset| asset.path)
+                .collect()
+        };
+        let (rich, text) = (holding("ProseMirror-selectednode"), holding("cm-content"));
+        assert_eq!((rich.len(), text.len()), (1, 1), "{rich:?} {text:?}");
+        assert_ne!(rich, text);
+    }
+
+    #[test]
     fn only_hashed_files_are_cached_for_ever() {
         assert!(!index().immutable);
         assert!(find("/nothing.js").is_none());

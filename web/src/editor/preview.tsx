@@ -26,7 +26,9 @@ export function Preview({ shared, view }: { shared: Y.Text; view: EditorView | u
   )
   useEffect(() => view && scrollAlong(view, place.current!, () => lines.current), [view])
   return (
-    <section class="preview" aria-label={t.text.preview} data-testid="preview">
+    // What scrolls must be reached by keyboard too.
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+    <section class="preview" tabIndex={0} aria-label={t.text.preview} data-testid="preview">
       {failed && <p class="hint">{t.text.previewFailed}</p>}
       <article ref={place} />
     </section>
