@@ -21,7 +21,7 @@ use self::{error::Error, site::Site};
 use crate::{app::App, visitors::Visitor};
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::StatusCode,
     middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
@@ -69,6 +69,8 @@ fn api(app: &Arc<App>) -> Router<Arc<App>> {
         .method_not_allowed_fallback(async || {
             Error::new(StatusCode::METHOD_NOT_ALLOWED, "invalid", "This cannot be done here.")
         })
+        // The library's own limit is another one, and says nothing.
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(app), limits::read_body))
 }
 

@@ -98,7 +98,8 @@ type Opening<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 
 impl Fence {
     async fn inside(self, path: PathBuf) -> io::Result<PathBuf> {
-        let found = tokio::fs::canonicalize(path).await?;
+        // What cannot be found, for whatever reason, is not there.
+        let found = tokio::fs::canonicalize(path).await.map_err(|_| io::ErrorKind::NotFound)?;
         let below = found.strip_prefix(&self.root).map_err(|_| io::ErrorKind::NotFound)?;
         let is_hidden = below.iter().any(|name| name.as_encoded_bytes().starts_with(b"."));
         if is_hidden { Err(io::ErrorKind::NotFound.into()) } else { Ok(found) }

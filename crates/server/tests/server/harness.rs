@@ -303,6 +303,22 @@ impl Live {
         self.0.send(Message::text(text)).unwrap();
     }
 
+    /// The attachment of what was sent last.
+    pub(crate) fn send_bytes(&mut self, bytes: Vec<u8>) {
+        self.0.send(Message::binary(bytes)).unwrap();
+    }
+
+    /// The next attachment.
+    pub(crate) fn bytes(&mut self) -> Vec<u8> {
+        loop {
+            match self.0.read().unwrap() {
+                Message::Binary(bytes) => return bytes.to_vec(),
+                Message::Text(text) if text.as_str() == "2" => self.send("3"),
+                _ => {}
+            }
+        }
+    }
+
     /// The next packet that begins so; `None` if the server closes first. Answers pings.
     pub(crate) fn next(&mut self, start: &str) -> Option<String> {
         let begun = Instant::now();

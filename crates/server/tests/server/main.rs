@@ -11,3 +11,5 @@ mod origin;
 mod pages;
 mod people;
 mod sessions;
+mod site;
+mod writing;

@@ -10,7 +10,8 @@ fn every_page_of_the_application_answers_and_others_are_not_found() {
         assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/html; charset=utf-8")), "{path}");
         assert_eq!(answer.header("cache-control"), Some("no-cache"));
     }
-    for path in ["/nothing", "/d/x", "/assets/none.js", "/../etc/passwd", "/%2e%2e/secret"] {
+    for path in ["/nothing", "/app/", "/app/index.html", "/d/x", "/assets/none.js", "/../etc/passwd", "/%2e%2e/secret"]
+    {
         assert_eq!(shared().get(path).send().status, 404, "{path}");
     }
     assert_eq!(shared().request("POST", "/").send().status, 405);
@@ -35,6 +36,32 @@ fn files_are_compressed_and_cached_by_their_names() {
     let etag = page.header("etag").unwrap();
     let again = shared().get("/").line(&format!("if-none-match: {etag}")).send();
     assert_eq!((again.status, again.body.as_str()), (304, ""));
+}
+
+#[test]
+fn other_peoples_pages_load_the_socket_io_client_by_name() {
+    let token = shared().person("loads a client").token;
+    for build in ["socket.io", "socket.io.min", "socket.io.esm.min"] {
+        for (end, media_type) in [("js", "text/javascript; charset=utf-8"), ("js.map", "application/json")] {
+            let path = format!("/socket.io/{build}.{end}");
+            // As a browser loads the script or the module of a page from the same server: with the cookie, without an origin.
+            let load = || shared().get(&path).cookie(&token).line("sec-fetch-site: same-origin");
+            let script = load().line("sec-fetch-mode: cors").line("sec-fetch-dest: script").send();
+            assert_eq!((script.status, script.header("content-type")), (200, Some(media_type)), "{path}");
+            assert_eq!(script.header("cache-control"), Some("no-cache"), "its name stays when it changes");
+            let etag = script.header("etag").unwrap();
+            assert_eq!(load().line(&format!("if-none-match: {etag}")).send().status, 304);
+            assert_eq!(load().with_own_origin().send().status, 200);
+            let foreign = shared().get(&path).line("sec-fetch-site: cross-site").send();
+            assert!(foreign.is(403, "bad_origin"), "A1");
+        }
+    }
+    let module = shared().get("/socket.io/socket.io.esm.min.js").send().body;
+    assert!(module.contains("export{"), "it can be imported");
+    for path in ["/socket.io/nothing.js", "/socket.io/a/b.js", "/socket.io/..%2findex.html"] {
+        assert_eq!(shared().get(path).send().status, 404, "{path}");
+    }
+    assert!(shared().get("/socket.io/?EIO=4&transport=polling").send().body.starts_with("0{"));
 }
 
 #[test]
