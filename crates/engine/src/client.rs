@@ -81,10 +81,9 @@ pub struct Receipt {
 pub struct Opening {
     /// The document.
     pub document: DocumentId,
-    /// The number that the server gave to the connection; presence is keyed by it (W7).
-    pub connection: u64,
-    /// Whether the others see that somebody is here: a program that only writes is not.
-    pub is_shown: bool,
+    /// The number that the server gave to the connection; presence is keyed by it (W7). Without one nobody sees that
+    /// somebody is here: so it is with a program that only writes.
+    pub connection: Option<u64>,
     /// Who it is.
     pub person: PersonId,
     /// The person's name.

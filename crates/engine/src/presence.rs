@@ -56,8 +56,8 @@ impl Board {
     }
 
     /// Everybody who is here, but for one connection.
-    pub(crate) fn all_but(&self, connection: u64) -> Vec<Present> {
-        self.here.values().filter(|p| p.connection != connection).cloned().collect()
+    pub(crate) fn all_but(&self, connection: Option<u64>) -> Vec<Present> {
+        self.here.values().filter(|p| Some(p.connection) != connection).cloned().collect()
     }
 
     /// When the next round is due, if anything changed (B4).
@@ -117,6 +117,6 @@ mod tests {
         board.join(present(1));
         board.leave(1);
         assert_eq!(board.take_round()[0].state, None);
-        assert!(board.all_but(0).is_empty());
+        assert!(board.all_but(None).is_empty());
     }
 }

@@ -274,8 +274,10 @@ impl Room {
         if seat.link.is_gone() {
             return self.leave(key);
         }
-        if let Some(state) = seat.link.take_presence() {
-            self.board.tell(seat.connection, state);
+        if let Some(state) = seat.link.take_presence()
+            && let Some(connection) = seat.connection
+        {
+            self.board.tell(connection, state);
         }
         if seat.change_behind {
             self.tell_change_to(key);
@@ -287,7 +289,9 @@ impl Room {
     fn leave(&mut self, key: SeatKey) {
         if let Some(seat) = self.seats.remove(&key) {
             self.rooms.metrics.clients.dec();
-            self.board.leave(seat.connection);
+            if let Some(connection) = seat.connection {
+                self.board.leave(connection);
+            }
             self.empty_since = Instant::now();
         }
     }
@@ -341,7 +345,7 @@ impl Room {
         let changed = self.board.take_round();
         let only = (changed.len() == 1).then(|| changed[0].connection);
         let message = Message::Presence(changed);
-        for seat in self.seats.values_mut().filter(|seat| only != Some(seat.connection)) {
+        for seat in self.seats.values_mut().filter(|seat| only.is_none() || only != seat.connection) {
             if !(seat.may_take(0) && seat.outlet.offer(self.id, &message)) {
                 seat.presence_behind = true;
             }

@@ -44,10 +44,8 @@ pub struct Author {
     pub person: PersonId,
     /// The person's name.
     pub name: Arc<str>,
-    /// A number of its own among all connections of the process (W7).
-    pub connection: u64,
-    /// Whether the others see that the person is here.
-    pub is_shown: bool,
+    /// A number of its own among all connections of the process (W7), if the others are to see that the person is here.
+    pub connection: Option<u64>,
     /// How to end this from outside.
     pub revocation: Arc<Revocation>,
 }
@@ -114,7 +112,6 @@ impl Scribe {
         let opening = Opening {
             document: author.document,
             connection: author.connection,
-            is_shown: author.is_shown,
             person: author.person,
             name: Arc::clone(&author.name),
             cursor: None,
@@ -360,7 +357,7 @@ impl Scribe {
     }
 
     fn note(&mut self, people: Vec<Present>) {
-        for present in people.into_iter().filter(|present| present.connection != self.author.connection) {
+        for present in people.into_iter().filter(|present| Some(present.connection) != self.author.connection) {
             match present.state {
                 Some(_) => _ = self.others.insert(present.connection, present.name),
                 None => _ = self.others.remove(&present.connection),

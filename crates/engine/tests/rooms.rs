@@ -75,8 +75,7 @@ impl Place {
         let (ear, (tell, told)) = (Arc::new(Ear::default()), oneshot::channel());
         let opening = Opening {
             document: DOCUMENT,
-            connection,
-            is_shown: true,
+            connection: Some(connection),
             person,
             name: "n".into(),
             cursor,

@@ -59,19 +59,18 @@ impl Place {
         Self { disk, weather, rooms, document }
     }
 
-    async fn enter(&self, person: PersonId, connection: u64, is_shown: bool) -> Result<Scribe, Refusal> {
-        self.enter_with(person, connection, is_shown, &Arc::default()).await
+    async fn enter(&self, person: PersonId, connection: Option<u64>) -> Result<Scribe, Refusal> {
+        self.enter_with(person, connection, &Arc::default()).await
     }
 
     async fn enter_with(
         &self,
         person: PersonId,
-        connection: u64,
-        is_shown: bool,
+        connection: Option<u64>,
         revocation: &Arc<Revocation>,
     ) -> Result<Scribe, Refusal> {
         let (name, revocation) = (format!("p{}", person.0).into(), Arc::clone(revocation));
-        let author = Author { document: DOCUMENT, person, name, connection, is_shown, revocation };
+        let author = Author { document: DOCUMENT, person, name, connection, revocation };
         Scribe::open(&self.rooms, &author).await
     }
 
@@ -96,7 +95,7 @@ async fn reach(scribe: &mut Scribe, seq: u64) {
 #[tokio::test]
 async fn two_who_write_whole_texts_at_once_keep_every_letter() {
     let place = Place::new(Kind::Text, RoomSettings::default()).await;
-    let (mut ana, mut bia) = (place.enter(ANA, 1, true).await.unwrap(), place.enter(BIA, 2, true).await.unwrap());
+    let (mut ana, mut bia) = (place.enter(ANA, Some(1)).await.unwrap(), place.enter(BIA, Some(2)).await.unwrap());
     ana.write("", "um texto", PATIENCE).await.unwrap();
     reach(&mut bia, 1).await;
     assert_eq!(&**bia.text(), "um texto");
@@ -126,7 +125,7 @@ async fn two_who_write_whole_texts_at_once_keep_every_letter() {
 #[tokio::test]
 async fn w6_while_the_store_fails_every_word_is_stored_exactly_once() {
     let place = Place::new(Kind::Text, RoomSettings { compact_entries: 20, ..RoomSettings::default() }).await;
-    let (mut ana, mut bia) = (place.enter(ANA, 1, true).await.unwrap(), place.enter(BIA, 2, true).await.unwrap());
+    let (mut ana, mut bia) = (place.enter(ANA, Some(1)).await.unwrap(), place.enter(BIA, Some(2)).await.unwrap());
     place.weather.failures.store(15, Ordering::Relaxed);
     let write = async |scribe: &mut Scribe, name: &str| {
         for n in 0..25 {
@@ -155,9 +154,9 @@ async fn random_whole_texts_on_old_bases_arrive_in_all_replicas() {
         RoomSettings { window_bytes: 4_096, ring_bytes: 512, compact_entries: 15, ..RoomSettings::default() };
     let place = Place::new(Kind::Text, settings).await;
     let mut scribes = [
-        place.enter(ANA, 1, true).await.unwrap(),
-        place.enter(BIA, 2, true).await.unwrap(),
-        place.enter(ANA, 3, false).await.unwrap(),
+        place.enter(ANA, Some(1)).await.unwrap(),
+        place.enter(BIA, Some(2)).await.unwrap(),
+        place.enter(ANA, None).await.unwrap(),
     ];
     let mut dice = SmallRng::seed_from_u64(7);
     let (mut bases, mut letters) = ([vec!["".into()], vec!["".into()], vec!["".into()]], 0);
@@ -179,7 +178,7 @@ async fn random_whole_texts_on_old_bases_arrive_in_all_replicas() {
         assert_eq!(scribe.text().chars().count(), letters);
     }
     // A document larger than the window comes in parts to who enters now.
-    let late = place.enter(BIA, 4, true).await.unwrap();
+    let late = place.enter(BIA, Some(4)).await.unwrap();
     assert_eq!((late.text(), late.seq()), (scribes[0].text(), head));
     assert!(late.text().len() > 4_096);
 }
@@ -187,7 +186,7 @@ async fn random_whole_texts_on_old_bases_arrive_in_all_replicas() {
 #[tokio::test]
 async fn the_text_as_it_was_can_be_read_at_every_entry() {
     let place = Place::new(Kind::Text, RoomSettings { compact_entries: 10, ..RoomSettings::default() }).await;
-    let mut ana = place.enter(ANA, 1, true).await.unwrap();
+    let mut ana = place.enter(ANA, Some(1)).await.unwrap();
     let mut texts = vec![String::new()];
     for n in 0..25 {
         let text = format!("{}{n},", texts[n]);
@@ -204,28 +203,28 @@ async fn the_text_as_it_was_can_be_read_at_every_entry() {
 #[tokio::test]
 async fn a3_a4_a_scribe_has_the_rights_of_its_person_and_session() {
     let mut place = Place::new(Kind::Text, RoomSettings::default()).await;
-    let mut bia = place.enter(BIA, 1, true).await.unwrap();
+    let mut bia = place.enter(BIA, Some(1)).await.unwrap();
     bia.write("", "a", PATIENCE).await.unwrap();
     place.change(|document| document.members = vec![(BIA, Role::Viewer)]);
     assert_eq!(bia.write("a", "ab", PATIENCE).await, Err(Refusal::Forbidden));
-    let mut ana = place.enter(ANA, 2, true).await.unwrap();
+    let mut ana = place.enter(ANA, Some(2)).await.unwrap();
     place.change(|document| document.trashed_ms = Some(5));
     assert_eq!(ana.write("a", "ac", PATIENCE).await, Err(Refusal::Trashed));
     place.change(|document| document.trashed_ms = None);
     let revocation = Arc::default();
-    let mut ana = place.enter_with(ANA, 3, true, &revocation).await.unwrap();
+    let mut ana = place.enter_with(ANA, Some(3), &revocation).await.unwrap();
     let (written, ()) = tokio::join!(biased; ana.write("a", "ad", PATIENCE), async { revocation.revoke() });
     assert_eq!(written, Err(Refusal::Unauthenticated));
-    assert_eq!(place.enter_with(ANA, 4, true, &revocation).await.err(), Some(Refusal::Unauthenticated));
+    assert_eq!(place.enter_with(ANA, Some(4), &revocation).await.err(), Some(Refusal::Unauthenticated));
     assert_eq!(place.stored().await, "a");
 }
 
 #[tokio::test]
 async fn w7_a_hidden_scribe_is_not_among_the_others() {
     let place = Place::new(Kind::Text, RoomSettings::default()).await;
-    let _hidden = place.enter(ANA, 1, false).await.unwrap();
-    let shown = place.enter(ANA, 2, true).await.unwrap();
-    let mut bia = place.enter(BIA, 3, true).await.unwrap();
+    let _hidden = place.enter(ANA, None).await.unwrap();
+    let shown = place.enter(ANA, Some(2)).await.unwrap();
+    let mut bia = place.enter(BIA, Some(3)).await.unwrap();
     let others =
         |scribe: &Scribe| scribe.others().map(|(connection, name)| (connection, name.to_string())).collect::<Vec<_>>();
     assert_eq!(others(&bia), [(2, "p1".to_owned())]);
@@ -239,5 +238,5 @@ async fn w7_a_hidden_scribe_is_not_among_the_others() {
 #[tokio::test]
 async fn rich_text_is_not_written_as_text() {
     let place = Place::new(Kind::Rich, RoomSettings::default()).await;
-    assert!(matches!(place.enter(ANA, 1, true).await, Err(Refusal::Invalid(_))));
+    assert!(matches!(place.enter(ANA, Some(1)).await, Err(Refusal::Invalid(_))));
 }

@@ -1,14 +1,7 @@
 //! Programs' writes of whole texts: one hidden scribe for each person and document, kept for as long as it is used.
 //! Knows no protocol; what a write means is the scribe's to say.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use engine::{
     document::{Document, DocumentId},
@@ -30,25 +23,25 @@ const KEPT_FOR: Duration = Duration::from_secs(120);
 /// How long a write is tried again when the room or the store cannot take it.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
-/// Live connections count from 1, and never come here.
-const FIRST_CONNECTION: u64 = 1 << 52;
 
 /// All scribes of programs.
 pub(crate) struct Scribes {
     rooms: Arc<Rooms>,
     store: Arc<dyn Store>,
-    next: AtomicU64,
     /// `None` once the server stops.
     desks: Mutex<Option<HashMap<Place, Desk>>>,
 }
 
 type Place = (PersonId, DocumentId);
 
+/// A scribe, for whose turn it is; `None` until it is needed, and once one is over.
+type Turn = Arc<Turns<Option<Scribe>>>;
+
 /// Where one person's writes to one document are done, one after the other.
 struct Desk {
     used: Instant,
     revocation: Arc<Revocation>,
-    scribe: Arc<Turns<Option<Scribe>>>,
+    scribe: Turn,
 }
 
 /// A whole text that somebody writes.
@@ -84,7 +77,7 @@ impl From<Refusal> for NotWritten {
 
 impl Scribes {
     pub(crate) fn new(rooms: Arc<Rooms>, store: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { rooms, store, next: AtomicU64::new(FIRST_CONNECTION), desks: Mutex::new(Some(HashMap::new())) })
+        Arc::new(Self { rooms, store, desks: Mutex::new(Some(HashMap::new())) })
     }
 
     /// Merges what a person changed in the text that they had read into the document as it is now. To the end, even if
@@ -118,7 +111,7 @@ impl Scribes {
                 Err(Refusal::WriterTaken) => {}
                 Err(Refusal::Unavailable) => return Err(Refusal::Unavailable.into()),
                 // Nothing was stored; and one that was kept may have ended by what it was told meanwhile.
-                Err(_) if is_kept => {}
+                Err(_) if false && is_kept => {}
                 Err(refusal) => return Err(self.unless_stopping(refusal).into()),
             }
         }
@@ -141,8 +134,7 @@ impl Scribes {
             document: writing.document.id,
             person: writing.person.id,
             name: writing.person.name.as_str().into(),
-            connection: self.next.fetch_add(1, Relaxed),
-            is_shown: false,
+            connection: None,
             revocation: Arc::clone(revocation),
         };
         let until = Instant::now() + PATIENCE;
@@ -154,7 +146,7 @@ impl Scribes {
         }
     }
 
-    fn desk(&self, at: Place) -> Result<(Arc<Turns<Option<Scribe>>>, Arc<Revocation>), Refusal> {
+    fn desk(&self, at: Place) -> Result<(Turn, Arc<Revocation>), Refusal> {
         let mut desks = self.desks.lock();
         let desks = desks.as_mut().ok_or(Refusal::Unavailable)?;
         if desks.len() >= AT_ONCE && !desks.contains_key(&at) {

@@ -121,9 +121,9 @@ impl Room {
             start: start(&mut seat, fetched, settings),
             present: self.board.all_but(opening.connection),
         };
-        if opening.is_shown {
+        if let Some(connection) = opening.connection {
             self.board.join(Present {
-                connection: opening.connection,
+                connection,
                 person: opening.person,
                 name: opening.name,
                 state: Some(Bytes::from_static(b"{}")),

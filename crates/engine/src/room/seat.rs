@@ -119,7 +119,8 @@ pub(super) enum Position {
 pub(super) struct Seat {
     pub(super) link: Arc<Link>,
     pub(super) outlet: Arc<dyn Outlet>,
-    pub(super) connection: u64,
+    /// By which the others see it, if they do.
+    pub(super) connection: Option<u64>,
     pub(super) position: Position,
     /// It missed a presence round and needs all of it.
     pub(super) presence_behind: bool,
@@ -132,7 +133,7 @@ impl Seat {
     pub(super) fn new(
         link: Arc<Link>,
         outlet: Arc<dyn Outlet>,
-        connection: u64,
+        connection: Option<u64>,
         position: Position,
         window_bytes: usize,
     ) -> Self {

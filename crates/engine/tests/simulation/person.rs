@@ -193,8 +193,7 @@ impl Page {
         let answer = pipe.clone();
         let opening = Opening {
             document: self.document,
-            connection: dice.random(),
-            is_shown: true,
+            connection: Some(dice.random()),
             person: self.person,
             name: "someone".into(),
             cursor: self.cursor,

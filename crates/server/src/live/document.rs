@@ -93,8 +93,8 @@ impl Documents {
         };
         let (person, name) = (self.person, Arc::clone(&self.name));
         let outlet = Arc::new(peer.clone());
-        let connection = self.connection;
-        let opening = Opening { document, connection, is_shown: true, person, name, cursor, schema, outlet };
+        let connection = Some(self.connection);
+        let opening = Opening { document, connection, person, name, cursor, schema, outlet };
         let number = self.openings.fetch_add(1, Relaxed);
         let refused = Arc::new(AtomicBool::new(false));
         let answer = Arc::clone(self).answer_to(document, number, &refused, reply);

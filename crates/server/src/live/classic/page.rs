@@ -5,7 +5,6 @@
 use std::{collections::VecDeque, future::pending, pin::Pin, sync::Arc, time::Duration};
 
 use engine::{
-    merge,
     refusal::{Refusal, Retry},
     scribe::{Author, Heard, Scribe},
 };
@@ -20,6 +19,7 @@ use super::{
     caller::{Answer, complain},
     pages::Key,
     seat::{Place, Reader, Seat},
+    unbased::added,
     wire::{NOTHING, words},
 };
 
@@ -248,8 +248,7 @@ impl Page {
             document: self.key.document,
             person: self.key.person,
             name: Arc::clone(&reader.who.name),
-            connection: self.classic.next_scribe(),
-            is_shown,
+            connection: is_shown.then(|| self.classic.next_scribe()),
             revocation: Arc::clone(&reader.revocation),
         };
         let rooms = Arc::clone(&self.classic.app.rooms);
@@ -306,11 +305,11 @@ impl Page {
         let base = self.seats[at].wrote(&text, arrived);
         self.work = Some(Box::pin(async move {
             let (base, text) = match base {
-                Base::Known(base) => (base, text),
+                Base::Known { base, text } => (base, text),
                 Base::Unknown => {
                     let current = Arc::clone(scribe.text());
                     let with = Arc::clone(&current);
-                    let merged = tokio::task::spawn_blocking(move || merge::with_additions(&with, &text)).await;
+                    let merged = tokio::task::spawn_blocking(move || added(&with, &text)).await;
                     let merged = merged.map_or_else(|_| Arc::clone(&current), Arc::from);
                     (current, merged)
                 }
