@@ -29,10 +29,27 @@ pub fn changes(base: &str, text: &str) -> Vec<Change> {
 /// The same intent on `current`, which grew from `base`: what was meant to be inserted is inserted, what was meant to be
 /// deleted is deleted if it is still there, and nothing that came since is touched.
 pub fn rebase(mine: Vec<Change>, base: &str, current: &str) -> Vec<Change> {
+    carry(mine, base, current, Tie::First)
+}
+
+/// The same where what `current` has beside is the same person's: what was inserted at the same place was typed before.
+pub fn rebase_on_own(mine: Vec<Change>, base: &str, current: &str) -> Vec<Change> {
+    carry(mine, base, current, Tie::Last)
+}
+
+/// Where an insertion comes to stand when another was made at the same place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tie {
+    /// Before it, so that who types on stays with what was typed before.
+    First,
+    Last,
+}
+
+fn carry(mine: Vec<Change>, base: &str, current: &str, tie: Tie) -> Vec<Change> {
     if base == current {
         return mine;
     }
-    let carrier = Carrier { theirs: changes(base, current) };
+    let carrier = Carrier { theirs: changes(base, current), tie };
     mine.into_iter().flat_map(|change| carrier.carry(change)).collect()
 }
 
@@ -139,6 +156,7 @@ fn starts(lines: &[&[char]]) -> Vec<usize> {
 /// Carries changes over what others changed meanwhile.
 struct Carrier {
     theirs: Vec<Change>,
+    tie: Tie,
 }
 
 impl Carrier {
@@ -155,11 +173,11 @@ impl Carrier {
         carried
     }
 
-    /// Where a place of the base is now. What somebody else inserted exactly there comes behind it, so that who types on
-    /// stays with what was typed before.
+    /// Where a place of the base is now.
     fn place(&self, at: usize) -> usize {
         let mut shifted = at;
-        for theirs in self.theirs.iter().take_while(|theirs| theirs.at < at) {
+        let is_before = |theirs: &&Change| theirs.at < at || (theirs.at == at && self.tie == Tie::Last);
+        for theirs in self.theirs.iter().take_while(is_before) {
             let swallowed = theirs.delete.min(at - theirs.at);
             shifted = shifted - swallowed + theirs.insert.chars().count();
         }
@@ -215,6 +233,8 @@ mod tests {
         assert_eq!(merged("abcd", "ad", "acd"), "ad", "what is gone is not deleted again");
         assert_eq!(merged("abcd", "aXd", "d"), "Xd");
         assert_eq!(merged("eu", "eu1", "eu2"), "eu12", "who types on stays with the own letters");
+        let own = apply("eu1", &rebase_on_own(changes("eu", "eu2"), "eu", "eu1"));
+        assert_eq!(own, "eu12", "one's own letters stay as they were typed");
         assert_eq!(merged("um\ndois\n", "um\n2\n", "um\ndois\ntrês\n"), "um\n2\ntrês\n");
     }
 
