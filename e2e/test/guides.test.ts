@@ -3,25 +3,27 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test, type TestContext } from 'vitest'
 import { type Block, headings, lessons, type Link, links, pages, read, root } from '../src/guide'
 import { Server } from '../src/server'
-import { staged } from '../src/stage'
 
 const guides = ['docs/guia-do-curso.md', 'docs/course-guide.md'] as const
 
 /** Where a learner's server listens. */
 const address = 'http://127.0.0.1:3000'
 
+/** Where the clients of the tests are; a learner has them from npm. */
+const installed = join(root, 'e2e/node_modules')
+
 /** A learner's folder: beside it the guide and the data of a server of its own, as in a clone after `make run`. */
-async function classroom(guide: string) {
-  const server = await staged(Server.start())
+async function classroom(guide: string, { onTestFinished }: TestContext) {
+  const server = await Server.start()
+  onTestFinished(() => server.end())
   const clone = mkdtempSync(join(tmpdir(), 'sesodocs-guide-'))
   onTestFinished(() => rmSync(clone, { recursive: true }))
   const folder = join(clone, 'target/course')
   for (const made of [folder, dirname(join(clone, guide))]) mkdirSync(made, { recursive: true })
-  // The clients are those that the tests use; a learner has them from npm.
-  symlinkSync(join(root, 'e2e/node_modules'), join(clone, 'node_modules'))
+  symlinkSync(installed, join(clone, 'node_modules'))
   symlinkSync(server.data, join(clone, 'data'))
   const markdown = read(guide).replaceAll(address, server.url)
   writeFileSync(join(clone, guide), markdown)
@@ -32,8 +34,10 @@ async function classroom(guide: string) {
 function typed(command: string, cwd: string): Promise<string> {
   const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = process.env
   const env = { ...inherited, no_proxy: '127.0.0.1' }
+  // It also ends what the shell has started.
+  const words = ['20s', 'bash', '-ec', `exec 2>&1\n${command}`]
   return new Promise((resolve, reject) => {
-    execFile('bash', ['-ec', `exec 2>&1\n${command}`], { cwd, env, timeout: 20_000 }, (error, seen) => {
+    execFile('timeout', words, { cwd, env }, (error, seen) => {
       if (error) reject(new Error(`${command}\nended with ${error.code ?? error.signal}:\n${seen}`))
       else resolve(seen.replaceAll('\r', '').trimEnd())
     })
@@ -47,8 +51,8 @@ function expectSeen(seen: string, block: Block, said: string): void {
   if (!pattern.test(seen)) expect(seen, `the command in line ${block.line}`).toBe(said.trimEnd())
 }
 
-test.concurrent.each(guides)('%s: every command prints what the guide says', async (guide) => {
-  const { folder, blocks } = await classroom(guide)
+test.concurrent.for(guides)('%s: every command prints what the guide says', async (guide, context) => {
+  const { folder, blocks } = await classroom(guide, context)
   for (const [index, block] of blocks.entries()) {
     if (block.language !== 'sh') continue
     const next = blocks[index + 1]
@@ -77,6 +81,19 @@ test.each(guides)('%s: every lesson leads to code and shows something, and every
     if (language !== 'js') continue
     const used = started.join().includes(`node ${file}`) || imported.join().includes(`from './${file}'`)
     expect(used, `${file} is run`).toBe(true)
+  }
+})
+
+test.each(guides)('%s: what a learner starts and installs first is there', async (guide) => {
+  const blocks = lessons(guide, read(guide)).flatMap((lesson) => lesson.blocks)
+  const lines = blocks
+    .filter((block) => block.language === 'console')
+    .flatMap(({ body }) => body.trim().split('\n'))
+  for (const line of lines) {
+    const packages = /^npm install --prefix \. (.+)$/.exec(line)?.[1]?.split(' ')
+    if (line.startsWith('make ')) await typed(line.replace('make', 'make --dry-run'), root)
+    else if (packages) packages.forEach((name) => expect(existsSync(join(installed, name)), name).toBe(true))
+    else expect(line).toBe('mkdir -p target/course && cd target/course')
   }
 })
 
