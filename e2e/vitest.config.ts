@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
-const alone = ['typing-trace', 'durability', 'slow-readers', 'classic-better'].map(
+const alone = ['typing-trace', 'durability', 'slow-readers', 'classic-better', 'classic-hostile'].map(
   (name) => `test/${name}.test.ts`,
 )
 

@@ -209,10 +209,10 @@ export class Tab {
     if (heard[0] !== 'adicionar_documento_interface') throw new Unwanted(heard)
   }
 
-  /** Opens a document and resolves with its text. */
+  /** Opens a document and resolves with its text; rejects with `Unwanted`. */
   async select(nomeDocumento: string, nomeUsuario = 'quem quer que seja'): Promise<string> {
     const answer = await this.ask('selecionar_documento', { nomeDocumento, nomeUsuario })
-    if (typeof answer !== 'string') throw new Unwanted(['erro', answer])
+    if (typeof answer !== 'string') throw new Unwanted(await this.hears('erro'))
     return answer
   }
 
