@@ -11,6 +11,7 @@ mod news;
 mod page;
 mod pages;
 mod seat;
+mod unbased;
 mod wire;
 
 use std::{

@@ -27,6 +27,7 @@ use crate::address::Address;
 #[derive(Debug)]
 pub(super) struct Line {
     from: Address,
+    begun: Instant,
     limits: Arc<Limits>,
     cut: CancellationToken,
     /// What came before anybody joined, in bytes.
@@ -71,6 +72,7 @@ impl Line {
         let state = State { credentials, newcomer: Some(newcomer), owed_since: None, polled: None, is_upgraded: false };
         Self {
             from,
+            begun: Instant::now(),
             limits,
             cut,
             received: AtomicUsize::new(0),
@@ -89,6 +91,11 @@ impl Line {
     /// Where the peer is, as budgets count it.
     pub(super) fn from(&self) -> Address {
         self.from
+    }
+
+    /// How long ago its first request came.
+    pub(super) fn age(&self) -> Duration {
+        self.begun.elapsed()
     }
 
     /// Somebody joined: from now on their budget counts. `false` if somebody else did before.

@@ -10,6 +10,7 @@ use std::{
             Ordering::{AcqRel, Acquire, Relaxed, Release},
         },
     },
+    time::Duration,
 };
 
 use engine::{
@@ -65,6 +66,8 @@ pub(super) struct Who {
 pub(super) struct Caller {
     pub(super) number: u64,
     pub(super) line: Arc<Line>,
+    /// How long a text needs at least to go there and an answer to come back, about.
+    pub(super) way: Duration,
     /// `None`: it may only sign up and in.
     pub(super) who: Option<Who>,
     budget: Arc<Budget>,
@@ -80,6 +83,19 @@ pub(super) struct Caller {
     desks: Mutex<HashMap<DocumentId, Desk>>,
     /// The session is watched, and the person's place taken, as long as this lives.
     _kept: Option<(Held, Place)>,
+}
+
+/// What of the time between a line's first request and its joining is not the way.
+const WORK: Duration = Duration::from_millis(20);
+
+/// Who takes longer to join had something else to do first: then this is assumed.
+const WAY_LONGEST: Duration = Duration::from_secs(2);
+const WAY_USUAL: Duration = Duration::from_millis(100);
+
+/// Clients join at once when the line is open: from that the way is known.
+fn way_of(line: &Line) -> Duration {
+    let age = line.age();
+    if age > WAY_LONGEST { WAY_USUAL } else { age.saturating_sub(WORK) }
 }
 
 /// A document that a socket has to do with.
@@ -137,6 +153,7 @@ impl Caller {
         let caller = Arc::new(Self {
             number,
             line: Arc::clone(peer.line()),
+            way: way_of(peer.line()),
             who,
             budget,
             is_at_the_door,

@@ -6,7 +6,7 @@ use engine::scribe::Revocation;
 use tokio::time::Instant;
 
 use super::{
-    bases::{Base, Bases},
+    bases::{Arrival, Base, Bases},
     caller::{Caller, Who},
 };
 use crate::live::outlet::Peer;
@@ -86,7 +86,7 @@ impl Seat {
             self.bases.prove(self.since, Instant::now());
         }
         let was_blank = self.first_sent.is_none_or(|sent| arrived < sent);
-        self.bases.take(text, arrived, was_blank)
+        self.bases.take(text, Arrival { at: arrived, way: self.reader.caller.way, was_blank })
     }
 
     /// It is being sent a text.

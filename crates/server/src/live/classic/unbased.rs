@@ -1,0 +1,53 @@
+//! A text of which nobody knows on what it was written is only added: nothing that is there is taken away for it. Pure.
+
+use engine::merge::{Change, changes, with_additions};
+
+/// A stretch of so many letters that two texts share is no coincidence.
+const TELLING: usize = 4;
+
+/// The current text with all that the other has beside it: letter by letter where the other is a version of it, as when a page
+/// was offline while the server began anew; else behind it, as when somebody typed before the page was filled.
+pub(super) fn added(current: &str, text: &str) -> String {
+    if text.trim().is_empty() {
+        return current.to_owned();
+    }
+    if current.is_empty() || is_version_of(current, text) {
+        return with_additions(current, text);
+    }
+    let between = if current.ends_with('\n') { "" } else { "\n" };
+    format!("{current}{between}{text}")
+}
+
+/// Whether most of the text is in the current one, in stretches that mean something.
+fn is_version_of(current: &str, text: &str) -> bool {
+    let (before, after) = (current.chars().count(), text.chars().count());
+    let changes = changes(current, text);
+    let shared = before - changes.iter().map(|change| change.delete).sum::<usize>();
+    let (mut stretches, mut end) = (0, 0);
+    for Change { at, delete, .. } in &changes {
+        stretches += usize::from(*at > end);
+        end = at + delete;
+    }
+    stretches += usize::from(before > end);
+    let is_whole = shared == before && stretches == 1;
+    is_whole || (2 * shared >= after && shared >= TELLING * stretches)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_version_is_merged_and_loses_nothing() {
+        assert_eq!(added("abc", "abcd"), "abcd");
+        assert_eq!(added("", "abc"), "abc");
+        assert_eq!(added("dela: um\nnosso: dois\n", "dela:\nnosso: dois e meio\n"), "dela: um\nnosso: dois e meio\n");
+        assert_eq!(added("o que já estava", ""), "o que já estava");
+    }
+
+    #[test]
+    fn something_else_comes_behind() {
+        assert_eq!(added("o que já estava.", "cedo demais"), "o que já estava.\ncedo demais");
+        assert_eq!(added("uma linha\n", "e"), "uma linha\ne");
+    }
+}
