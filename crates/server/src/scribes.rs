@@ -111,7 +111,7 @@ impl Scribes {
                 Err(Refusal::WriterTaken) => {}
                 Err(Refusal::Unavailable) => return Err(Refusal::Unavailable.into()),
                 // Nothing was stored; and one that was kept may have ended by what it was told meanwhile.
-                Err(_) if false && is_kept => {}
+                Err(_) if is_kept => {}
                 Err(refusal) => return Err(self.unless_stopping(refusal).into()),
             }
         }
