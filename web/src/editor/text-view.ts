@@ -1,7 +1,7 @@
 // CodeMirror on a Y.Text: what it can do and what it calls things. The look is in ui/style.css, the sharing of the text in
 // y-codemirror.next; the carets are ours.
 import { defaultKeymap } from '@codemirror/commands'
-import { markdownKeymap, markdownLanguage } from '@codemirror/lang-markdown'
+import { markdownKeymap } from '@codemirror/lang-markdown'
 import { syntaxHighlighting } from '@codemirror/language'
 import { closeSearchPanel, search, searchKeymap } from '@codemirror/search'
 import { Compartment, EditorState, Prec, type Extension } from '@codemirror/state'
@@ -11,6 +11,7 @@ import { yCollab, yUndoManagerKeymap } from 'y-codemirror.next'
 import * as Y from 'yjs'
 import { t } from '../i18n'
 import type { Carets } from './others'
+import { markdown } from './markdown-language'
 import { adoptStyles } from './sheet'
 import { textCarets } from './text-carets'
 
@@ -43,7 +44,7 @@ export function textView({ parent, shared, carets, label }: TextViewOptions): Te
       writing.of(readable),
       keymap.of([...searchKeymap, ...defaultKeymap]),
       search({ top: true }),
-      markdownLanguage,
+      markdown,
       syntaxHighlighting(looks),
       EditorView.lineWrapping,
       ...exactText,
