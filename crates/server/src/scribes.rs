@@ -95,24 +95,24 @@ impl Scribes {
         let (desk, revocation) = self.desk((writing.person.id, writing.document.id))?;
         let mut place = desk.lock().await;
         loop {
-            let is_kept = place.is_some();
-            let mut scribe = match place.take() {
+            let kept = place.take();
+            let is_kept = kept.is_some();
+            let scribe = place.insert(match kept {
                 Some(kept) => kept,
                 None => self.open(&writing, &revocation).await?,
+            });
+            let base = self.base(scribe, &writing).await?;
+            let Err(refusal) = scribe.write(&base, &writing.text, PATIENCE).await else {
+                return Ok(Written { seq: scribe.seq(), text: Arc::clone(scribe.text()) });
             };
-            let base = self.base(&scribe, &writing).await?;
-            match scribe.write(&base, &writing.text, PATIENCE).await {
-                Ok(()) => {
-                    let written = Written { seq: scribe.seq(), text: Arc::clone(scribe.text()) };
-                    *place = Some(scribe);
-                    return Ok(written);
-                }
+            *place = None;
+            match refusal {
                 // Nothing was stored, and a new one draws another writer.
-                Err(Refusal::WriterTaken) => {}
-                Err(Refusal::Unavailable) => return Err(Refusal::Unavailable.into()),
+                Refusal::WriterTaken => {}
+                Refusal::Unavailable => return Err(Refusal::Unavailable.into()),
                 // Nothing was stored; and one that was kept may have ended by what it was told meanwhile.
-                Err(_) if is_kept => {}
-                Err(refusal) => return Err(self.unless_stopping(refusal).into()),
+                _ if is_kept => {}
+                refusal => return Err(self.unless_stopping(refusal).into()),
             }
         }
     }
@@ -139,8 +139,10 @@ impl Scribes {
         };
         let until = Instant::now() + PATIENCE;
         loop {
-            match Scribe::open(&self.rooms, &author).await {
-                Err(Refusal::Busy | Refusal::Unavailable) if Instant::now() < until => tokio::time::sleep(PAUSE).await,
+            let opened = Scribe::open(&self.rooms, &author).await;
+            let is_patient = self.is_open() && Instant::now() < until;
+            match opened {
+                Err(Refusal::Busy | Refusal::Unavailable) if is_patient => tokio::time::sleep(PAUSE).await,
                 opened => return opened.map_err(|refusal| self.unless_stopping(refusal)),
             }
         }
@@ -174,7 +176,11 @@ impl Scribes {
 
     /// To be revoked when the server stops says nothing about the person.
     fn unless_stopping(&self, refusal: Refusal) -> Refusal {
-        if self.desks.lock().is_some() { refusal } else { Refusal::Unavailable }
+        if self.is_open() { refusal } else { Refusal::Unavailable }
+    }
+
+    fn is_open(&self) -> bool {
+        self.desks.lock().is_some()
     }
 }
 
@@ -196,4 +202,110 @@ fn least_missed(desks: &HashMap<Place, Desk>) -> Option<Place> {
     let idle = desks.iter().filter(|(_, desk)| !desk.is_busy());
     let missed = idle.max_by_key(|((person, _), desk)| (counts.get(person), desk.used.elapsed()));
     missed.map(|(place, _)| *place)
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::{
+        document::{Kind, Visibility},
+        metrics::Metrics,
+        person::Name,
+        rooms::RoomSettings,
+    };
+    use store::memory::Memory;
+
+    use super::*;
+
+    fn scribes() -> (Arc<Scribes>, Arc<Memory>) {
+        let store = Arc::new(Memory::new());
+        let rooms = Rooms::new(store.clone(), RoomSettings::default(), Arc::new(|| 0), Metrics::default());
+        (Scribes::new(rooms, store.clone()), store)
+    }
+
+    fn place(person: u64, document: u128) -> Place {
+        (PersonId(person), DocumentId(document))
+    }
+
+    fn places(scribes: &Scribes) -> Vec<Place> {
+        let mut places: Vec<_> = scribes.desks.lock().iter().flat_map(HashMap::keys).copied().collect();
+        places.sort();
+        places
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn r3_a_scribe_is_kept_for_two_minutes_after_its_last_use() {
+        let (scribes, _) = scribes();
+        let busy = scribes.desk(place(1, 1)).unwrap();
+        drop(scribes.desk(place(1, 2)).unwrap());
+        tokio::time::advance(KEPT_FOR / 2).await;
+        drop(scribes.desk(place(1, 3)).unwrap());
+        tokio::time::advance(KEPT_FOR / 2).await;
+        scribes.tidy();
+        assert_eq!(places(&scribes), [place(1, 1), place(1, 3)], "one is busy, one was used a minute ago");
+        drop(busy);
+        tokio::time::advance(KEPT_FOR / 2).await;
+        scribes.tidy();
+        assert_eq!(places(&scribes), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn b3_whoever_writes_in_many_documents_takes_nobody_elses_place() {
+        let (scribes, _) = scribes();
+        drop(scribes.desk(place(1, 0)).unwrap());
+        for document in 0..2 * AT_ONCE as u128 {
+            tokio::time::advance(Duration::from_millis(1)).await;
+            drop(scribes.desk(place(2, document)).unwrap());
+        }
+        let kept = places(&scribes);
+        assert_eq!(kept.len(), AT_ONCE);
+        assert_eq!(kept[..2], [place(1, 0), place(2, AT_ONCE as u128 + 1)], "the oldest of theirs went");
+        let busy: Vec<_> = kept.iter().map(|at| scribes.desk(*at).unwrap()).collect();
+        assert_eq!(scribes.desk(place(3, 0)).err(), Some(Refusal::Busy));
+        drop(busy);
+        assert!(scribes.desk(place(3, 0)).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_cannot_be_read_is_tried_for_some_seconds() {
+        let (scribes, store) = scribes();
+        store.close().await.unwrap();
+        let person = Person {
+            id: PersonId(1),
+            name: Name::new("ana").unwrap(),
+            password_hash: String::new(),
+            owner: false,
+            disabled: false,
+            created_ms: 0,
+        };
+        let document = Document {
+            id: DocumentId(1),
+            title: "x".to_owned(),
+            kind: Kind::Text,
+            schema: 1,
+            owner: person.id,
+            visibility: Visibility::Instance,
+            members: Vec::new(),
+            created_ms: 0,
+            changed_ms: 0,
+            changed_by: person.id,
+            trashed_ms: None,
+        };
+        let writing =
+            || Writing { person: person.clone(), document: document.clone(), read: None, text: "x".to_owned() };
+        let begun = Instant::now();
+        let refused = scribes.write(writing()).await.err();
+        assert_eq!(refused, Some(NotWritten::Refused(Refusal::Unavailable)));
+        assert!((PATIENCE..2 * PATIENCE).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+
+        let begun = Instant::now();
+        let waiting = tokio::spawn({
+            let (scribes, writing) = (Arc::clone(&scribes), writing());
+            async move { scribes.write(writing).await.err() }
+        });
+        tokio::time::sleep(PAUSE).await;
+        scribes.close();
+        assert_eq!(waiting.await.unwrap(), Some(NotWritten::Refused(Refusal::Unavailable)));
+        assert!(begun.elapsed() < PATIENCE / 2, "the server stops: {:?}", begun.elapsed());
+        assert_eq!(scribes.write(writing()).await.err(), Some(NotWritten::Refused(Refusal::Unavailable)));
+    }
 }
