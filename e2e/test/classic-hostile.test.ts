@@ -166,8 +166,8 @@ test('10,000 pieces of nonsense on each event are refused; nobody else notices',
   expect(during.durationsMs.length).toBeGreaterThan(quietRounds)
   const slower = (share: number) =>
     percentile(during.durationsMs, share) - percentile(quiet.durationsMs, share)
-  expect(slower(0.5), 'p50, ms more than before').toBeLessThan(10)
-  expect(slower(0.99), 'p99, ms more than before').toBeLessThan(40)
+  expect(slower(0.5), 'p50, ms more than before').toBeLessThan(20)
+  expect(slower(0.99), 'p99, ms more than before').toBeLessThan(100)
   expect(grewBytes).toBeLessThan(memoryMaxBytes)
   expect(server.pid).toBe(pid)
   expect((await fetch(`${server.url}/health`)).status).toBe(200)
