@@ -75,7 +75,7 @@ function survivors(typed: string, text: string): { kept: number; extra: number; 
 
 /** The length of the longest sequence that is in both, in order but not necessarily together. */
 function longestCommon(one: string[], other: string[]): number {
-  let row = new Array<number>(other.length + 1).fill(0)
+  let row = Array.from({ length: other.length + 1 }, () => 0)
   for (const character of one) {
     const next = [0]
     other.forEach((its, at) =>
@@ -354,24 +354,23 @@ test('B1: 20 sign-ins at once hold an edit for less than 50 ms', async () => {
     }
     return tookMs
   }
-  const quietMs = await editing(pause(1000))
-  const heldMs: number[] = []
-  let edits = 0
+  // Beside each crowd a second without one: what this machine does to an edit by itself is not the crowd's doing.
+  const [quietMs, heldMs]: [number[], number[]] = [[], []]
   for (let round = 0; round < 3; round++) {
+    quietMs.push(Math.max(...(await editing(pause(1000)))))
     const doors = await Promise.all(names.map(() => visit(server.url)))
-    const tookMs = await editing(Promise.all(doors.map((door, at) => door.signIn(names[at]!, password))))
-    heldMs.push(Math.max(...tookMs))
-    edits += tookMs.length
+    heldMs.push(
+      Math.max(...(await editing(Promise.all(doors.map((door, at) => door.signIn(names[at]!, password)))))),
+    )
     doors.forEach((door) => door.leave())
   }
-  const worst = heldMs.map((ms) => ms.toFixed(0)).join(', ')
-  const quiet = `${percentile(quietMs, 0.5).toFixed(0)} ms`
+  const told = (durationsMs: number[]) => durationsMs.map((ms) => ms.toFixed(0)).join(', ')
   figure(
     '20 sign-ins at once hold an edit',
-    `at most ${worst} ms of ${edits} edits (${quiet} when quiet)`,
+    `at most ${told(heldMs)} ms (${told(quietMs)} when quiet)`,
     '901 ms',
   )
-  expect(percentile(heldMs, 0.5)).toBeLessThan(50)
+  expect(percentile(heldMs, 0.5) - percentile(quietMs, 0.5)).toBeLessThan(50)
 })
 
 test('A5: two who race for a name, of a person or of a document: one gets it', async () => {
