@@ -114,7 +114,7 @@ impl Client {
         client
     }
 
-    fn over(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
+    pub(crate) fn over(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
         Self { socket, next_answer: 0, kept: VecDeque::new() }
     }
 

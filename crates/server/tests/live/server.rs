@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -41,8 +42,17 @@ impl Answer {
 
 impl Server {
     pub(crate) fn start(options: &[&str]) -> Self {
+        Self::with(&[&["--store", "memory"], options].concat())
+    }
+
+    /// With its data in a folder.
+    pub(crate) fn start_in(data: &Path) -> Self {
+        Self::with(&["--data", &data.to_string_lossy()])
+    }
+
+    fn with(options: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sesodocs"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--store", "memory", "--max-sign-ins-per-minute", "6000"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--max-sign-ins-per-minute", "6000"])
             .args(options)
             .stdout(Stdio::piped())
             .spawn()
