@@ -18,19 +18,18 @@ pub(super) fn added(current: &str, text: &str) -> String {
     format!("{current}{between}{text}")
 }
 
-/// Whether most of the text is in the current one, in stretches that mean something.
+/// Whether most of one is in the other, in stretches that mean something.
 fn is_version_of(current: &str, text: &str) -> bool {
     let (before, after) = (current.chars().count(), text.chars().count());
-    let changes = changes(current, text);
-    let shared = before - changes.iter().map(|change| change.delete).sum::<usize>();
-    let (mut stretches, mut end) = (0, 0);
-    for Change { at, delete, .. } in &changes {
-        stretches += usize::from(*at > end);
+    let mut end = 0;
+    let mut stretches: Vec<usize> = Vec::new();
+    for Change { at, delete, .. } in &changes(current, text) {
+        stretches.push(at - end);
         end = at + delete;
     }
-    stretches += usize::from(before > end);
-    let is_whole = shared == before && stretches == 1;
-    is_whole || (2 * shared >= after && shared >= TELLING * stretches)
+    stretches.push(before - end);
+    let telling: usize = stretches.iter().filter(|length| **length >= TELLING || **length == before).sum();
+    2 * telling >= before.min(after)
 }
 
 #[cfg(test)]
@@ -43,6 +42,7 @@ mod tests {
         assert_eq!(added("", "abc"), "abc");
         assert_eq!(added("dela: um\nnosso: dois\n", "dela:\nnosso: dois e meio\n"), "dela: um\nnosso: dois e meio\n");
         assert_eq!(added("o que já estava", ""), "o que já estava");
+        assert_eq!(added("um!\ndois\n", "um\ndois\ntrês\n"), "um!\ndois\ntrês\n");
     }
 
     #[test]
