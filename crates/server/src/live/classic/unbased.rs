@@ -1,5 +1,7 @@
 //! A text of which nobody knows on what it was written is only added: nothing that is there is taken away for it. Pure.
 
+use std::collections::HashSet;
+
 use engine::merge::{Change, changes, with_additions};
 
 /// A stretch of so many letters that two texts share is no coincidence.
@@ -18,8 +20,15 @@ pub(super) fn added(current: &str, text: &str) -> String {
     format!("{current}{between}{text}")
 }
 
-/// Whether most of one is in the other, in stretches that mean something.
+/// Whether at least half of one is in the other, in words or in stretches that mean something.
 fn is_version_of(current: &str, text: &str) -> bool {
+    let words: HashSet<&str> = current.split_whitespace().collect();
+    let (before, after) = (words.len(), text.split_whitespace().count());
+    let shared = text.split_whitespace().filter(|word| words.contains(word)).count();
+    2 * shared >= before.min(after).max(1) || shares_stretches(current, text)
+}
+
+fn shares_stretches(current: &str, text: &str) -> bool {
     let (before, after) = (current.chars().count(), text.chars().count());
     let mut end = 0;
     let mut stretches: Vec<usize> = Vec::new();
