@@ -163,17 +163,17 @@ test('10,000 pieces of nonsense on each event are refused; nobody else notices',
     expect(
       storm.heard.filter((event) => !/^(erro|cadastro_erro|autenticacao_erro|ack)$/.test(event)),
     ).toEqual([])
-  expect(during.durationsMs.length).toBeGreaterThan(quietRounds)
-  const slower = (share: number) =>
-    percentile(during.durationsMs, share) - percentile(quiet.durationsMs, share)
-  expect(slower(0.5), 'p50, ms more than before').toBeLessThan(20)
-  expect(slower(0.99), 'p99, ms more than before').toBeLessThan(100)
   expect(grewBytes).toBeLessThan(memoryMaxBytes)
   expect(server.pid).toBe(pid)
   expect((await fetch(`${server.url}/health`)).status).toBe(200)
   const [after, theirs] = await stored()
   expect(after).toEqual(before)
   expect(theirs!.startsWith(during.text), 'the text of those who write').toBe(true)
+  expect(during.durationsMs.length).toBeGreaterThan(100)
+  const slower = (share: number) =>
+    percentile(during.durationsMs, share) - percentile(quiet.durationsMs, share)
+  expect(slower(0.5), 'p50, ms more than before').toBeLessThan(20)
+  expect(slower(0.99), 'p99, ms more than before').toBeLessThan(100)
 })
 
 test('what no client sends is refused, or ends the connection that it came on, and no other', async () => {
