@@ -8,6 +8,9 @@ use tokio::time::Instant;
 /// After so long on a living connection a text that was sent has arrived: the ping behind it was answered (5 s and 4 s).
 const PROVEN_AFTER: Duration = Duration::from_secs(10);
 
+/// A text may be so much longer on its way than usual.
+const JITTER: Duration = Duration::from_secs(1);
+
 /// So many texts are kept at most ...
 const MOST: usize = 256;
 
@@ -75,6 +78,7 @@ impl Bases {
     /// The page sent a text: on which it was written.
     pub(super) fn take(&mut self, text: &Arc<str>, arrival: Arrival) -> Base {
         let found = self.nearest(text, arrival);
+        let found = found.map(|(at, is_sure)| (self.earliest(at, arrival), is_sure));
         let Some((mut later, is_sure)) = found.map(|(at, is_sure)| (self.texts.split_off(at), is_sure)) else {
             self.push(Shown { text: Arc::clone(text), whole: Arc::clone(text), sent: None });
             self.shows = Some(Arc::clone(text));
@@ -161,6 +165,15 @@ impl Bases {
         }
         let possible = self.candidates(arrived).filter(|(_, shown)| can_be_answered(shown)).last();
         possible.or_else(|| self.candidates(arrived).next()).map(|(at, _)| (at, true))
+    }
+
+    /// Of equal texts the first, if the last may still have been on its way: then the page wrote before it saw that, and what it
+    /// writes next may be written on that.
+    fn earliest(&self, at: usize, Arrival { at: arrived, way, .. }: Arrival) -> usize {
+        let last = &self.texts[at];
+        let may_be_on_its_way = last.sent.is_some_and(|sent| arrived < sent + way + JITTER);
+        let first = self.texts.iter().position(|shown| shown.text == last.text);
+        first.filter(|_| may_be_on_its_way).unwrap_or(at)
     }
 
     fn push(&mut self, shown: Shown) {
@@ -280,12 +293,17 @@ mod tests {
     }
 
     #[test]
-    fn of_two_that_are_equal_nobody_knows_which_the_page_shows() {
+    fn of_two_that_are_equal_the_newer_may_still_be_on_its_way() {
         let (mut bases, now) = page("a");
         bases.take(&text("ab"), at(now));
         bases.sent(&text("ab"), now);
+        let mut late = bases.clone();
         assert_eq!(bases.take(&text("abc"), at(now)), known("ab", "abc"));
-        assert_eq!(bases.shows(), None);
+        assert_eq!(bases.shows(), Some(&text("ab")), "so the page is sent what there is");
+        assert_eq!(bases.take(&text("abd"), at(now)), known("abc", "abcd"), "and loses nothing if it was");
+        assert_eq!(late.take(&text("abc"), at(second(now, 2))), known("ab", "abc"));
+        assert_eq!(late.take(&text("ab"), at(second(now, 2))), known("abc", "ab"), "else a letter can be taken back");
+        assert_eq!(late.texts.len(), 1);
     }
 
     #[test]
