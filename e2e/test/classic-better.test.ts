@@ -333,7 +333,9 @@ test('a text of more than 1 MB is given back as it is stored, with a word, and n
 })
 
 test('B1: 20 sign-ins at once hold an edit for less than 50 ms', async () => {
-  const server = await served()
+  // Kept in memory: what sign-ins hold are the processors, and a disk that is busy with something else holds edits, too.
+  const args = ['--max-sign-ins-per-minute', '60000', '--store', 'memory']
+  const server = await staged(Server.start({ args }))
   const { ana, bruno } = await classroom(server, ['Aula'])
   const names = range(20).map((at) => `Pessoa ${at}`)
   for (const name of names) await signUp(server, name)
@@ -356,7 +358,7 @@ test('B1: 20 sign-ins at once hold an edit for less than 50 ms', async () => {
   }
   // Beside each crowd a second without one: what this machine does to an edit by itself is not the crowd's doing.
   const [quietMs, heldMs]: [number[], number[]] = [[], []]
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 5; round++) {
     quietMs.push(Math.max(...(await editing(pause(1000)))))
     const doors = await Promise.all(names.map(() => visit(server.url)))
     heldMs.push(
