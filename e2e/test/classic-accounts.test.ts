@@ -9,6 +9,7 @@ import { castOf, heardDuring, outcome, plainly, somebody, staged, variants } fro
 import { codeOf, Connection } from '../src/connection'
 import * as people from '../src/people'
 import { run, Server } from '../src/server'
+import { slowDisk } from '../src/trouble'
 
 const senha = people.password
 
@@ -242,6 +243,28 @@ describe('beside our own pages', () => {
     await run(['person', 'password', '--data', servers.usual.data, 'Paulo'], 'another long password\n')
     expect((await tab.hears('disconnect'))[1]).toMatch(/io server disconnect|transport/)
     expect(await outcome(Tab.join(plainly(servers.usual, token)))).toBe('jwt expired')
+  })
+
+  test('A3: what still waits when the session ends is not written', async () => {
+    const [{ tab: hers }, { tab: his }] = await Promise.all([
+      somebody(servers.usual, 'Rosa'),
+      somebody(servers.usual, 'Saul'),
+    ])
+    await hers.add('devagar')
+    await hers.select('devagar')
+    await his.select('devagar')
+    const disk = await slowDisk(servers.usual, 500)
+    await run(['person', 'disable', '--data', servers.usual.data, 'Rosa'])
+    // The server hears of it within a second. Each text is on the disk before the next is looked at: most wait by then.
+    for (const text of ['R', 'Ro', 'Ros', 'Rosa', 'Rosa ', 'Rosa f', 'Rosa fi', 'Rosa fim'])
+      hers.write('devagar', text)
+    await hers.hears('disconnect')
+    // His words take the same way: with the last of them, all of hers would be there.
+    const text = (await his.text('devagar'))!
+    for (const end of [1, 2, 3, 4, 5, 6, 7, 8]) his.write('devagar', text + '12345678'.slice(0, end))
+    await expect.poll(() => his.text('devagar'), { timeout: 30_000 }).toContain('12345678')
+    await disk.end()
+    expect(await his.text('devagar')).not.toContain('fim')
   })
 })
 
