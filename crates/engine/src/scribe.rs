@@ -18,8 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    access::Role,
-    document::{Document, DocumentId, Kind, SCHEMA},
+    document::{DocumentId, Kind, SCHEMA},
     log::{Cursor, Seq, each_update},
     merge,
     person::PersonId,
@@ -90,8 +89,6 @@ pub struct Scribe {
     n: u64,
     cursor: Cursor,
     text: Arc<str>,
-    document: Arc<Document>,
-    role: Option<Role>,
     others: BTreeMap<u64, Arc<str>>,
     /// The pieces of a snapshot that is arriving, and how many came.
     arriving: (BytesMut, u32),
@@ -121,7 +118,7 @@ impl Scribe {
         let client = Arc::new(rooms.open(opening, Box::new(move |result| _ = answer.send(result))));
         author.revocation.follow(&client);
         let unanswered = |_| if author.revocation.is_over() { Refusal::Unauthenticated } else { Refusal::Unavailable };
-        let Opened { document, role, head, start, present, .. } = opened.await.map_err(unanswered)??;
+        let Opened { document, head, start, present, .. } = opened.await.map_err(unanswered)??;
         if document.kind != Kind::Text {
             return Err(Refusal::Invalid("only a plain-text document is written as text"));
         }
@@ -134,8 +131,6 @@ impl Scribe {
             n: 0,
             cursor: start.cursor,
             text: "".into(),
-            document,
-            role: Some(role),
             others: BTreeMap::new(),
             arriving: (BytesMut::new(), 0),
         };
@@ -161,16 +156,6 @@ impl Scribe {
     /// The last entry of the log that [`Scribe::text`] holds.
     pub fn seq(&self) -> Seq {
         self.cursor.seq
-    }
-
-    /// The document's row, as it was last told.
-    pub fn document(&self) -> &Arc<Document> {
-        &self.document
-    }
-
-    /// The person's role, as it was last told.
-    pub fn role(&self) -> Option<Role> {
-        self.role
     }
 
     /// Who else is in the room: the number of the connection, and the person's name.
@@ -202,11 +187,8 @@ impl Scribe {
             }
             Message::Snapshot { part, parts, through, bytes } => self.piece(part, parts, through, &bytes).await?,
             Message::Presence(people) => self.note(people),
-            Message::Changed { document, role } => {
-                self.document = document;
-                self.role = role;
-                role.ok_or(Refusal::NotFound)?;
-            }
+            Message::Changed { role: Some(_), .. } => {}
+            Message::Changed { role: None, .. } => return Err(Refusal::NotFound),
             Message::Purged => return Err(Refusal::Gone),
         }
         self.confirm();
@@ -284,7 +266,7 @@ impl Scribe {
             }
             tokio::time::sleep(*pause).await;
             *pause = (*pause * 2).min(PAUSE_LONGEST);
-            match Self::open(&Arc::clone(&self.rooms), &self.author.clone()).await {
+            match Self::open(&self.rooms, &self.author).await {
                 Ok(scribe) => {
                     *self = scribe;
                     return Ok(());
@@ -343,7 +325,7 @@ impl Scribe {
         &mut self,
         work: impl FnOnce(&mut Draft) -> Result<T, Unreadable> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let unreadable = |cause| replica::unreadable(self.document.id, &cause);
+        let unreadable = |cause| replica::unreadable(self.author.document, &cause);
         let mut draft = self.draft.take().ok_or(Refusal::Unavailable)?;
         let (draft, done) = replica::briefly(move || {
             let done = work(&mut draft);

@@ -46,7 +46,7 @@ impl Classic {
     }
 
     /// The answer to `obter_documentos`, and about how many bytes it has.
-    pub(super) async fn documents(&self, person: PersonId) -> Result<(serde_json::Value, usize), Refusal> {
+    pub(super) async fn documents(&self, person: PersonId) -> Result<(Vec<DocumentOut>, usize), Refusal> {
         let known = self.known_to(person).await?;
         let until = Instant::now() + READ_WITHIN;
         let (mut left, mut out) = (LIST_BYTES, Vec::new());
@@ -59,10 +59,10 @@ impl Classic {
                 text = text.filter(|_| remaining.is_some());
                 left = remaining.unwrap_or(0);
             }
-            out.push(DocumentOut { id: document.id.to_string(), name, text });
+            out.push(DocumentOut { id: document.id.to_string(), name: name.to_string(), text });
         }
         let bytes = LIST_BYTES - left + 64 * out.len();
-        Ok((serde_json::json!(out), bytes))
+        Ok((out, bytes))
     }
 
     /// Adds a document; `false` if there is one of this name. Everybody who may see it hears of it as of any new document.

@@ -155,11 +155,11 @@ fn document_name(name: String) -> Result<String, Refusal> {
 
 /// The acknowledgement of `obter_documentos`: one document.
 #[derive(Debug, Serialize)]
-pub(super) struct DocumentOut<'a> {
+pub(super) struct DocumentOut {
     #[serde(rename = "_id")]
     pub(super) id: String,
     #[serde(rename = "nome")]
-    pub(super) name: &'a str,
+    pub(super) name: String,
     /// Left out where the answer would grow too large.
     #[serde(rename = "texto", skip_serializing_if = "Option::is_none")]
     pub(super) text: Option<String>,
