@@ -18,6 +18,8 @@ use tokio::{sync::Mutex as Turns, time::Instant};
 
 /// Each holds a whole document.
 const AT_ONCE: usize = 64;
+/// How many writes may wait at one desk: each holds its text, also when whoever asked has gone.
+const WAITING: usize = 16;
 /// After so long without use a scribe goes. So one person's draw at most 720 writers a day in a document, of R3's 1,000.
 const KEPT_FOR: Duration = Duration::from_secs(120);
 /// How long a write is tried again when the room or the store cannot take it.
@@ -156,6 +158,9 @@ impl Scribes {
             desks.remove(&freed);
         }
         let desk = desks.entry(at).or_insert_with(Desk::new);
+        if Arc::strong_count(&desk.scribe) > WAITING {
+            return Err(Refusal::Busy);
+        }
         desk.used = Instant::now();
         Ok((Arc::clone(&desk.scribe), Arc::clone(&desk.revocation)))
     }

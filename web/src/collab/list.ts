@@ -11,6 +11,7 @@ export class LiveList {
   readonly #rows = signal<readonly DocumentRow[] | undefined>(undefined)
   readonly #next = signal<string | undefined>(undefined)
   #again: ReturnType<typeof setTimeout> | undefined
+  #isClosed = false
 
   constructor(socket: LiveSocket, { trash }: { trash: boolean }) {
     this.#socket = socket
@@ -40,6 +41,7 @@ export class LiveList {
   }
 
   close(): void {
+    this.#isClosed = true
     clearTimeout(this.#again)
     this.#socket.off('connect', this.#subscribe)
     this.#socket.off('list:changed', this.#onChanged)
@@ -51,6 +53,7 @@ export class LiveList {
     clearTimeout(this.#again)
     const request = { ...(this.#trash && { trash: true }), ...(after !== undefined && { after }) }
     this.#socket.emit('list', request, (answer: DocumentPage | Refused) => {
+      if (this.#isClosed) return
       if (isRefused(answer)) {
         this.#again = setTimeout(() => this.#ask(after), ASK_AGAIN_MS)
         return

@@ -16,7 +16,7 @@ export function draw(place: HTMLElement, { from, removed, blocks }: Change): voi
 function drawnNode(node: Node): string | HTMLElement {
   if (typeof node === 'string') return node
   const element = document.createElement(node.tag)
-  element.append(...node.children.map(drawnNode))
+  for (const child of node.children) element.append(drawnNode(child))
   if (element instanceof HTMLAnchorElement) drawLink(element, node)
   if (element instanceof HTMLOListElement && node.start !== undefined) element.start = node.start
   if (element instanceof HTMLInputElement) {

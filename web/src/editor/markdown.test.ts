@@ -196,6 +196,10 @@ describe('Markdown', () => {
     expect(blocks.map(({ line }) => line)).toEqual([0, 2, 5, 8, 9, 13])
   })
 
+  test('reads a paragraph of as many lines as a text may have', () => {
+    expect(blocksOf('word\n'.repeat(200_000))).toHaveLength(1)
+  })
+
   test('nests only so deep', () => {
     const depth = (nodes: readonly Node[]): number =>
       Math.max(0, ...nodes.map((node) => (typeof node === 'string' ? 0 : 1 + depth(node.children))))

@@ -9,7 +9,7 @@ const WORDS = ['em', 'strong', 's', 'code', 'br', 'a', 'input'] as const
 /** What a document may consist of, and nothing else. */
 export const TAGS = [...BLOCKS, ...TABLES, ...WORDS]
 
-export type Tag = (typeof TAGS)[number]
+type Tag = (typeof TAGS)[number]
 
 export type Node = string | Element
 
@@ -27,7 +27,7 @@ export interface Element {
   checked?: boolean
 }
 
-export type Align = 'left' | 'center' | 'right'
+type Align = 'left' | 'center' | 'right'
 
 const ALIGNS: ReadonlySet<string> = new Set<Align>(['left', 'center', 'right'])
 const KNOWN: ReadonlySet<string> = new Set(TAGS)
@@ -38,7 +38,7 @@ const parser = new MarkdownIt({ html: false, linkify: true })
 // Only what says `https://` becomes a link by itself, as names of files end like addresses (`README.md`).
 parser.linkify.set({ fuzzyLink: false, fuzzyEmail: false })
 
-export interface Block {
+interface Block {
   node: Node
   /** The first of its lines, counted from 0. */
   line: number
@@ -69,7 +69,8 @@ function grow(tokens: readonly Token[], isInLink = false): Node[] {
     const inLink = isInLink || open.some(({ tag }) => tag === 'a')
     if (token.nesting === 0) {
       if (tokens[at - 2]?.type === 'list_item_open') children.push(...taskIn(token))
-      children.push(...leaf(token, inLink))
+      // Not spread: a paragraph may have more pieces than a call has arguments.
+      for (const node of leaf(token, inLink)) children.push(node)
     } else if (!token.hidden && KNOWN.has(token.tag)) {
       if (token.nesting < 0) open.pop()
       else {

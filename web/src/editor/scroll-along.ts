@@ -1,4 +1,4 @@
-// Keeps the preview at the place in the text at which the editor is scrolled. The other way nothing moves.
+// Scrolls the preview along when the editor is scrolled, to the same place in the text. The other way nothing moves.
 import type { EditorView } from '@codemirror/view'
 
 /** `lines` are the first lines of the blocks in `article`, which scrolls in its parent. Returns what ends it. */

@@ -36,7 +36,7 @@ export function TextEditor({ doc, carets, editable, label }: TextEditorProps) {
 
   return (
     <div class="text" data-layout={layout} data-testid="text">
-      <ToolBar label={t.document.toolbar}>
+      <ToolBar label={t.text.toolbar}>
         {text && editable && <UndoTools text={text} />}
         <Tool
           icon="search"

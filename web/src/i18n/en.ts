@@ -145,6 +145,7 @@ export const en = {
   },
 
   text: {
+    toolbar: 'Tools',
     placeholder: 'Write text or Markdown…',
     search: 'Search',
     layout: 'Show',

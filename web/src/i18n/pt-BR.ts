@@ -148,6 +148,7 @@ export const ptBR: Texts = {
   },
 
   text: {
+    toolbar: 'Ferramentas',
     placeholder: 'Escreva texto ou Markdown…',
     search: 'Buscar',
     layout: 'Mostrar',

@@ -235,7 +235,8 @@ impl Sessions {
             let version = self.store.sessions_version().await.ok();
             let all = version.is_some() && version != seen;
             let (ended, is_complete) = self.compare(all).await;
-            if is_complete && version.is_some() {
+            // As long as something that ended is held, it is told again: who was just joining was not there to hear it.
+            if is_complete && ended.is_empty() && version.is_some() {
                 seen = version;
             }
             if !ended.is_empty() {

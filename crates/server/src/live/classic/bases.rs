@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use engine::merge::{apply, changes, distance, rebase, rebase_on_own};
+use engine::merge::{Change, apply, changes, distance, rebase, rebase_on_own};
 use tokio::time::Instant;
 
 /// After so long on a living connection a text that was sent has arrived: the ping behind it was answered (5 s and 4 s).
@@ -44,9 +44,9 @@ impl Shown {
         apply(&self.whole, &rebase_on_own(changes(&self.text, text), &self.text, &self.whole)).into()
     }
 
-    /// The page wrote `text` on `base` and had not seen this.
-    fn lacks(&mut self, base: &str, text: &str) {
-        self.whole = apply(&self.whole, &rebase(changes(base, text), base, &self.whole)).into();
+    /// The page made these changes to `base` and had not seen this.
+    fn lacks(&mut self, base: &str, own: Vec<Change>) {
+        self.whole = apply(&self.whole, &rebase(own, base, &self.whole)).into();
     }
 
     fn bytes(&self) -> usize {
@@ -88,7 +88,8 @@ impl Bases {
         let meant = base.meant(text);
         // What came after the base was on its way when the page sent this, and takes its place there.
         later.retain(|shown| shown.sent.is_some());
-        later.iter_mut().for_each(|shown| shown.lacks(&base.whole, &meant));
+        let own = changes(&base.whole, &meant);
+        later.iter_mut().for_each(|shown| shown.lacks(&base.whole, own.clone()));
         self.shows = match later.back() {
             Some(last) => Some(Arc::clone(&last.text)),
             None if is_sure => Some(Arc::clone(text)),

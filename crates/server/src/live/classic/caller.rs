@@ -246,6 +246,8 @@ impl Caller {
             (Request::SignUp(_) | Request::SignIn(_), _) => Err(Refusal::Invalid("Este evento não existe aqui.")),
             (_, None) => Err(Refusal::Unauthenticated),
             (Request::List, Some(_)) if !answer.is_awaited => Err(Refusal::Invalid("A lista vem como confirmação.")),
+            // Each answer may hold megabytes: who does not read what came before gets no more of them.
+            (Request::List, Some(_)) if peer.is_behind() => Err(Refusal::Busy),
             (Request::List, Some(who)) => match classic.documents(who.person).await {
                 Ok((documents, bytes)) => return answer.send(&documents, bytes),
                 Err(refusal) => Err(refusal),

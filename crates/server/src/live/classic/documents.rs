@@ -84,8 +84,13 @@ impl Classic {
             changed_by: person,
             trashed_ms: None,
         };
-        self.news.claimed(document.id, name);
-        match self.app.create_document(document, Some(name.to_owned())).await {
+        let id = document.id;
+        self.news.claimed(id, name);
+        let created = self.app.create_document(document, Some(name.to_owned())).await;
+        if created.is_err() {
+            self.news.unclaimed(id);
+        }
+        match created {
             Ok(_) => Ok(true),
             // Of two who are first at once, one is; and a document that this person may not see has its name, too.
             Err(StoreError::Conflict) => Ok(false),

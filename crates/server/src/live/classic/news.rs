@@ -61,6 +61,11 @@ impl News {
         self.claimed.lock().insert(document, name.into());
     }
 
+    /// It did not.
+    pub(super) fn unclaimed(&self, document: DocumentId) {
+        self.claimed.lock().remove(&document);
+    }
+
     /// The list with one document as it is here, if it is to be seen.
     fn with(&self, mut documents: Vec<Named>, document: &Document, is_seen: bool) -> Vec<Named> {
         let place = |named: &Named| (named.document.created_ms, named.document.id);
@@ -123,8 +128,9 @@ impl Classic {
                 peer.tell_or_cut("adicionar_documento_interface", &**name);
             }
             if let (Some(_), Some(key)) = (&gone, caller.key(document.id)) {
-                self.pages.tell(key, ToPage::Close);
+                // In this order: what is handed over behind it finds no desk, and opens nothing that is gone.
                 caller.put_away(document.id);
+                self.pages.tell(key, ToPage::Close);
             }
         }
     }

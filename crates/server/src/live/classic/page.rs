@@ -26,7 +26,7 @@ use super::{
 /// How long a text waits for a store that fails.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
-/// How long somebody waits for the answer to `selecionar_documento`.
+/// How long somebody waits for the answer to `selecionar_documento` while the document cannot be opened.
 const PATIENCE_TO_ENTER: Duration = Duration::from_secs(10);
 
 /// How long to wait before the document is opened again; it doubles up to the longest.
@@ -136,6 +136,10 @@ async fn overheard(scribe: &mut Option<Scribe>) -> Heard {
 impl Page {
     fn hear(&mut self, message: ToPage) {
         match message {
+            ToPage::Select(reader, answer) if self.tasks.len() >= WAITING => {
+                self.classic.refused(Refusal::Busy);
+                answer.refuse(&reader.peer, Refusal::Busy);
+            }
             ToPage::Select(reader, answer) => {
                 self.tasks.push_back(Task::Enter { reader, answer, since: Instant::now() });
             }
@@ -264,7 +268,11 @@ impl Page {
             }
             Task::GiveBack { reader, refusal, .. } => {
                 if let Some(at) = self.seat(reader.socket()) {
-                    self.seats[at].send(scribe.text());
+                    // Who does not read what came before is shown it later.
+                    match reader.peer.is_behind() {
+                        true => self.seats[at].bases.doubt(),
+                        false => _ = self.seats[at].send(scribe.text()),
+                    }
                 }
                 self.classic.refused(refusal);
                 complain(&reader.peer, words(refusal));
